@@ -98,9 +98,14 @@ def _leave(message: str, code: int) -> None:
 def _describe(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     what = error.strerror or str(error)
-    if error.errno == errno.ENOSPC:
+    full = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the quota of disk space is used up",
+        errno.EFBIG: "a file grew beyond what the disk or `ulimit -f` allows",
+    }.get(error.errno or 0)
+    if full and not (error.errno == errno.EFBIG and error.filename):
         return (
-            f"the disk is full{where}. What was written before is whole; make room and go on "
+            f"{full}{where}. What was written before is whole; make room and go on "
             "(a search continues with --resume)"
         )
     if error.errno == errno.EFBIG:

@@ -7,6 +7,7 @@ stall or a break. A server that drips, begins anew each time or sends without en
 
 from __future__ import annotations
 
+import errno
 import http.client
 import queue
 import threading
@@ -29,6 +30,10 @@ TRIES = 5
 CHUNK_BYTES = 1 << 18
 LARGEST_BYTES = 3 << 30  # of a file whose size nobody published; the largest known has 2.9 GB
 _BROKEN = (OSError, http.client.HTTPException)  # what a transfer raises that may work again
+_OWN = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EISDIR, errno.EIO)
+)
+"""What writing raises here, which no other try will mend."""
 
 
 class FetchError(PpgnasError, OSError):
@@ -75,7 +80,7 @@ def fetch(
         DataError: the data set has no address, or the archive is damaged or hostile.
         FetchError: the download failed, or size or SHA-256 is not the expected one.
         DependencyError: pooch is not installed.
-        OSError: the disk is full.
+        OSError: the disk is full, or what is there cannot be written.
     """
     say(f"{known.title}. Licence: {known.licence}\n{known.home}")
     expected = sha256.lower() if sha256 else known.sha256
@@ -195,6 +200,8 @@ class _Resumable:
                     ) from error
                 whole, why = False, f"{error.code} {printable(error.reason)}"
             except _BROKEN as error:
+                if isinstance(error, OSError) and error.errno in _OWN:
+                    raise
                 whole, why = False, printable(str(error)) or type(error).__name__
             else:
                 why = "the connection ended early"
@@ -268,8 +275,10 @@ class _Resumable:
         def ask() -> None:
             try:
                 found.put(urllib.request.urlopen(request, timeout=stall_s))
-            except (*_BROKEN, ValueError) as error:
+            except _BROKEN as error:
                 found.put(error)
+            except ValueError as error:  # an address that the server sends us on to
+                found.put(http.client.InvalidURL(f"no address to go on to: {error}"))
 
         threading.Thread(target=ask, daemon=True).start()
         try:

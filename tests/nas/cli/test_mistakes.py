@@ -84,7 +84,17 @@ def test_a_users_mistake_gets_one_message(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.ENOSPC, "the disk is full. What was written before is whole"),
+        (errno.EDQUOT, "the quota of disk space is used up. What was written before is whole"),
+        (errno.EFBIG, "grew beyond what the disk or `ulimit -f` allows. What was written before"),
+    ],
+)
 def test_a_full_disk_is_one_message(
+    code: int,
+    said: str,
     fake_training: None,
     people: Path,
     tmp_path: Path,
@@ -92,12 +102,12 @@ def test_a_full_disk_is_one_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", full)
     out = str(tmp_path / "run")
     assert leave("search", "--budget", "80KB", "--data", str(people), "--out", out) == 1
-    assert "the disk is full. What was written before is whole" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 INTERRUPTED = """

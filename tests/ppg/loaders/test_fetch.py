@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import re
 import threading
 import zipfile
@@ -52,7 +54,7 @@ class Server:
     `faults` is used up, one a request: "truncate" closes half way and "stall" stops sending;
     "corrupt" flips a byte; "ignore" answers a Range with everything and "restart" with half of it;
     "drip" sends a byte at a time, "drip head" the head so; "endless" never stops and tells no
-    length; "rude" puts controls into its words; "503", "404".
+    length; "rude" puts controls into its words; "503", "404"; "to ADDRESS" sends on to it.
     """
 
     def __init__(self, content: bytes, *faults: str) -> None:
@@ -71,6 +73,11 @@ def serving(server: Server) -> Iterator[str]:
             server.asked.append(wanted)
             if fault.isdigit():
                 self.send_error(int(fault))
+                return
+            if fault.startswith("to "):
+                self.send_response(302)
+                self.send_header("Location", fault[3:])
+                self.end_headers()
                 return
             if fault == "rude":
                 self.wfile.write(b"HTTP/1.0 503 \x1b[2Jno\x07\r\n\r\n")
@@ -253,6 +260,47 @@ def test_a_server_without_an_end_fills_no_disk(
     assert f"bytes; allowed: {limit}. It was thrown away" in message
     assert int(message.split("has ")[1].split()[0]) < limit + 300_000
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["http://[::1", f"http://{'a' * 70}.com/", "http://x]/"])
+def test_a_server_that_sends_on_to_no_address(
+    address: str, content: bytes, tmp_path: Path
+) -> None:
+    server = Server(content, *[f"to {address}"] * 3)
+    with (
+        serving(server) as url,
+        pytest.raises(FetchError, match=r"3 tries without progress .no address to go on to: "),
+    ):
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    server = Server(content, f"to {address}")
+    with serving(server) as url:  # once is a fault like another
+        assert fetch(_known(url, content), tmp_path, patience=QUICK)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG])
+def test_what_cannot_be_written_is_not_tried_again(
+    code: int, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, said = Server(content), list[str]()
+
+    def full(*args: object, **kwargs: object) -> object:
+        raise OSError(code, os.strerror(code))
+
+    with serving(server) as url:
+        monkeypatch.setattr(Path, "open", full)
+        with pytest.raises(OSError) as caught:
+            fetch(_known(url, content), tmp_path, patience=QUICK, say=said.append)
+    assert caught.value.errno == code and not isinstance(caught.value, FetchError)
+    assert len(server.asked) == 1 and "Broken off" not in "".join(said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_ends_a_download(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ppg+dalia.zip.part").symlink_to("/dev/full")
+    server = Server(content)
+    with serving(server) as url, pytest.raises(OSError, match="No space left"):
+        fetch(_known(url, content), tmp_path, patience=QUICK)
+    assert len(server.asked) == 1
 
 
 def test_controls_of_a_server_are_not_shown(content: bytes, tmp_path: Path) -> None:
