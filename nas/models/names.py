@@ -275,4 +275,10 @@ def _in_folder(
 ) -> Model:
     arch = read_document(folder / "arch.json", Arch.from_json)
     graph = read_document(folder / "graph.json", Graph.from_json)
+    card = folder / "card.json"
+    if card.is_file() and read_document(card, Card.from_json).id != arch.id:
+        raise RunError(
+            f"{folder / 'arch.json'} is not the architecture that its card describes; take back "
+            "the file that `ppgnas` wrote, or make it anew"
+        )
     return Model(name, graph, arch, folder, run, number)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
 from hwmodels.costs import Costs
 from nas.run.config import Budgets, Objective
@@ -79,11 +79,14 @@ class Candidate:
         return _CANDIDATE.validate_python(row)
 
 
-def _unflatten(row: Any) -> Any:
-    return {**row, "costs": row} if isinstance(row, Mapping) else row
+def _unflatten(row: Any, read: ValidatorFunctionWrapHandler) -> Candidate:
+    found: Candidate = read({**row, "costs": row} if isinstance(row, Mapping) else row)
+    if isinstance(row, Mapping) and row.get("id", found.arch.id) != found.arch.id:
+        raise ValueError(f"id is {row['id']!r}, and its arch is {found.arch.id}")
+    return found
 
 
-_Row = Annotated[Candidate, BeforeValidator(_unflatten)]
+_Row = Annotated[Candidate, WrapValidator(_unflatten)]
 _CANDIDATE: TypeAdapter[Candidate] = TypeAdapter(_Row)
 
 _COSTS = tuple(each.name for each in fields(Costs))

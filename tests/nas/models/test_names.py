@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,29 @@ def test_a_finalist_by_number_and_by_id(run: RunDir) -> None:
     assert by_number.folder == by_id.folder == run.finalist(2)
     assert by_number.arch is not None
     assert by_number.graph == by_number.net().graph == lower(by_number.arch)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"dilation": 1', '"dilation": 3'),
+        ('"kernel": ', '"kernel": 1'),
+        ('"stem_width": 1', '"stem_width": 3'),
+    ],
+)
+def test_an_arch_that_its_card_does_not_describe(
+    run: RunDir, tmp_path: Path, old: str, new: str
+) -> None:
+    """A flipped bit makes another number of a digit, and another network of the same form."""
+    folder = tmp_path / "1"
+    shutil.copytree(run.finalist(1), folder)
+    find_model(str(folder))
+    path = folder / "arch.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(RunError, match=r"arch\.json is not the architecture that its card descr"):
+        find_model(str(folder))
 
 
 def test_what_the_c_of_an_export_calls_itself_calibrates(

@@ -113,6 +113,10 @@ def change(document: Any, path: str, value: object) -> None:
         ("candidates.0.latency_ms", float("inf"), "Infinity is no finite number"),
         ("candidates.0.arch", {"stages": 3}, "candidates.0.arch.acceleration: Field required"),
         ("candidates.0.arch.rate_hz", 33, "arch: rate_hz is 33; allowed: (16, 25, 32, 64)"),
+        ("candidates.0.arch.rate_hz", 64, "id is 'b7c2a39a12', and its arch is "),
+        ("candidates.0.arch.stages.0.width", 56, "id is 'b7c2a39a12', and its arch is "),
+        ("candidates.1.arch.stem_width", 24, "id is '3f095c7edc', and its arch is "),
+        ("candidates.1.id", "3f095c7ed4", "id is '3f095c7ed4', and its arch is 3f095c7edc"),
     ],
 )
 def test_what_a_hand_did_is_named(path: str, value: object, message: str, tmp_path: Path) -> None:
