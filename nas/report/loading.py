@@ -27,7 +27,7 @@ from nas.run.documents import read_rows
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
-from ppgnas.files import text_of
+from ppgnas.files import sha256_of, text_of
 
 Bound = Literal["value", "low", "high"]
 AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
@@ -180,13 +180,20 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
     notes = [f"Finalist {f.name} is not finished." for f in folders if int(f.name) not in numbers]
     finalists: list[Finalist] = []
     for number in numbers:
-        folder = run.finalist(number)
+        folder, card = run.finalist(number), run.card(number)
         path = folder / "predictions.csv"
+        for file in (path, folder / f"{STRETCHES}.json"):
+            described = card.files.get(file.name)
+            if described and file.is_file() and sha256_of(file) != described.sha256:
+                raise RunError(
+                    f"report: {file} is not the file that its card describes (sha256 differs), so "
+                    f"a page of it would show other errors; {AGAIN}"
+                )
         predictions = _predictions(path) if path.is_file() else None
         if predictions is None:
             notes.append(f"Finalist {number} has no predictions.csv.")
         stretches = read_rows(folder, STRETCHES, Stretch)
-        finalists.append(Finalist(number, run.card(number), predictions, stretches))
+        finalists.append(Finalist(number, card, predictions, stretches))
     return finalists, notes
 
 

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from nas.report.sections.finalists import export_command
 from nas.run.config import Budgets, SearchConfig
 from nas.run.folder import RunDir
 from ppgnas.errors import RunError
+from ppgnas.files import sha256_of
 from tests.nas.report.report_run import ODD_NAMES, make_run
 from tests.nas.run.made import run_document
 
@@ -287,6 +289,30 @@ def test_damaged_files_are_named(tmp_path: Path, damage: Any, message: str) -> N
     damage(run)
     with pytest.raises(RunError, match=message):
         build_report(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("predictions.csv", lambda text: text.replace(",9", ",8", 1)),
+        ("predictions.csv", lambda text: text[: len(text) // 2]),
+        ("predictions.csv", lambda text: text.replace("t00", "t40", 1)),
+        ("stretches.json", lambda text: text.replace("21.5", "31.5", 1)),
+    ],
+)
+def test_readings_that_the_card_does_not_describe(
+    tmp_path: Path, name: str, damage: Callable[[str], str]
+) -> None:
+    run = make_run(tmp_path / "run", candidates=20, finalists=1, people=2, windows=5)
+    path, card = (run / "front" / "1" / one for one in (name, "card.json"))
+    document, text = json.loads(card.read_text()), path.read_text()
+    described = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    card.write_text(json.dumps({**document, "files": {name: described}}))
+    assert load_run(run).finalists
+    assert damage(text) != text
+    path.write_text(damage(text))
+    with pytest.raises(RunError, match=rf"{name} is not the file that its card describes"):
+        load_run(run)
 
 
 def test_missing_and_foreign_folders(tmp_path: Path) -> None:
