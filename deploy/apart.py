@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from ppgnas.errors import ExportError
+from ppgnas.errors import NOT_STARTED, ExportError, RunError
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,11 @@ class Apart(Protocol):
 
 @contextmanager
 def apart() -> Iterator[Apart]:
-    """One process for several calls; functions and arguments must be picklable."""
+    """One process for several calls; functions and arguments must be picklable.
+
+    Raises:
+        RunError: the process did not start.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
 
         def call(function: Callable[..., Result], *arguments: Any) -> Result:
@@ -35,4 +39,8 @@ def apart() -> Iterator[Apart]:
                     "or fetch it again"
                 ) from error
 
+        try:
+            pool.submit(int).result()
+        except BrokenProcessPool as error:
+            raise RunError(NOT_STARTED) from error
         yield call

@@ -65,3 +65,10 @@ class ToolError(PpgnasError, RuntimeError):
     """A compiler, a linker or an emulator was asked for something it cannot do, or failed."""
 
     exit_code = 1
+
+
+NOT_STARTED = (
+    "a worker process ended as it started: it runs the script that started it once more. A script "
+    "that searches, trains or verifies must do so below `if __name__ == '__main__':`"
+)
+"""Of a RunError: processes are spawned, and import the script."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 from distill.training.cluster import Hands, on_cluster
 from distill.training.effort import Effort
 from distill.training.progress import Progress
-from ppgnas.errors import RunError
+from ppgnas.errors import NOT_STARTED, RunError
 from search_spaces.arch import Arch
 
 Rung = Literal["first rungs", "second rungs"]
@@ -75,12 +75,6 @@ class OwnQueue:
     def pending(self) -> set[int]:
         """All that have not ended."""
         return self._pending
-
-
-NOT_STARTED = (
-    "a worker process ended as it started: it runs the script that started it once more. A script "
-    "that searches or trains must do so below `if __name__ == '__main__':`"
-)
 
 
 def become_worker() -> None:

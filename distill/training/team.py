@@ -27,8 +27,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from distill.training.jobs import NOT_STARTED, become_worker, one_quiet_thread
-from ppgnas.errors import RunError
+from distill.training.jobs import become_worker, one_quiet_thread
+from ppgnas.errors import NOT_STARTED, RunError
 
 Value = TypeVar("Value")
 
