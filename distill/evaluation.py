@@ -119,12 +119,26 @@ def decoded(
 def _logits(net: QuantizedNet, windows: WindowSet, rule: reference.Rule) -> NDArray[np.float32]:
     """`(windows, classes)`, of windows or of passes over whole signals."""
     if windows.passes is None:
-        return net.dequantize_output(reference.run(net, net.quantize_input(windows.x), rule=rule))
+        return _real(net, reference.run(net, net.quantize_input(windows.x), rule=rule))
 
     def read(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return net.dequantize_output(long_pass(net, net.quantize_signal(x), rule=rule))
+        return _real(net, long_pass(net, net.quantize_signal(x), rule=rule))
 
     return windows.passes.read(read)
+
+
+def _real(net: QuantizedNet, y: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Logits of int8 outputs; of a softmax at the end, which networks of others have, the
+    logarithms of its probabilities, where 0 is less than half a step."""
+    real = net.dequantize_output(y).reshape(len(y), -1)  # (windows, classes)
+    writers = {layer.output: layer for layer in net.graph.layers}
+    last = writers.get(net.graph.output)
+    while last is not None and last.op == "reshape":
+        last = writers.get(last.inputs[0])
+    if last is None or last.op != "softmax":
+        return real
+    step, _ = net.activations[net.graph.output]
+    return np.log(np.maximum(real, np.float32(step / 2)))
 
 
 @torch.no_grad()

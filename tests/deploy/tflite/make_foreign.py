@@ -248,6 +248,14 @@ def heart(x: Tensor) -> Tensor:
     return k.Dense(180)(k.GlobalAveragePooling1D()(x))
 
 
+def heart_softmax(x: Tensor) -> Tensor:
+    """The same, to probabilities, and surer."""
+    x = k.Conv1D(8, 5, strides=2, padding="causal", activation="relu")(x)
+    sure = keras.initializers.RandomNormal(stddev=6.0)
+    x = k.Dense(180, kernel_initializer=sure)(k.GlobalAveragePooling1D()(x))
+    return k.Softmax()(x)
+
+
 SERIES, IMAGE, WINDOW = (48, 4), (16, 16, 3), (128, 4)
 MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
     (mlp, (40,), ("int8", "float", "uint8")),
@@ -265,6 +273,7 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (gated_product, SERIES, ("int8",)),
     (constants, SERIES, ("int8",)),
     (heart, WINDOW, ("int8", "float")),
+    (heart_softmax, WINDOW, ("int8", "float")),
     (sliced, SERIES, ("int8",)),
     (last_step, SERIES, ("int8",)),
     (permuted, SERIES, ("int8",)),
