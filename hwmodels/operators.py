@@ -22,7 +22,7 @@ Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
              "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
              "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
-             "abs", "exp", "log", "rsqrt", "lstm"]  # fmt: skip
+             "abs", "exp", "log", "rsqrt", "neg", "lstm"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -181,6 +181,7 @@ OPERATORS: dict[Op, Operator] = {
                     assumed=_LOOKED_UP),
     "log": Operator(("LOG",), 2, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
     "rsqrt": Operator(("RSQRT",), 2, "", "", "same", table_bytes=256, assumed=_SIGMOID),
+    "neg": Operator(("NEG",), 1, "", "Neg", "same", table_bytes=256, assumed=_RESCALED),
     # Cycles of one product: with few inputs and units the five curves of a unit take most of them.
     "lstm": Operator(("UNIDIRECTIONAL_SEQUENCE_LSTM",), 1, "UnidirectionalSequenceLSTMOptions",
                      "LSTM", "sequence", IMAGE, weighted=True, table_bytes=576,

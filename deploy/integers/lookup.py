@@ -181,6 +181,10 @@ def _gelu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     )
 
 
+def _neg(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    return _real(net, layer, np.negative)
+
+
 def _exp(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     return _real(net, layer, np.exp)
 
@@ -235,6 +239,7 @@ TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "elu": _elu,
     "gelu": _gelu,
     "exp": _exp,
+    "neg": _neg,
     "log": _log,
     "abs": _abs,
     "rsqrt": _rsqrt,

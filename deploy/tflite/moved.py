@@ -2,8 +2,10 @@
 
 `SPLIT`, `SPLIT_V`, `UNPACK` and `SLICE` are slices, one for each output; `TILE`, `PACK` and
 `GATHER` of constant places are joined parts; a `TRANSPOSE` of more than four axes has fewer where
-neighbours stay together. That is what they cost; an interpreter dispatches once where slices are
-several. What does not fit stays, and is refused by name.
+neighbours stay together. `MEAN` and `REDUCE_MAX` over other axes than those in front of the
+channels, as layers that normalise have them, run over a transposed copy: the same sums. That is
+what they cost; an interpreter dispatches once where slices are several, and makes no such copy.
+What does not fit stays, and is refused by name.
 """
 
 from __future__ import annotations
@@ -252,6 +254,40 @@ def _transpose(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
+def _reduced(model: _Rewritten, operator: StoredOperator) -> bool:
+    """What reduces other axes than all in front of the channels: those are moved there."""
+    if len(operator.inputs) != 2:
+        return False
+    source, target = operator.inputs[0], operator.outputs[0]
+    shape, axes = model.shape(source), model.numbers(operator.inputs[1])
+    if (
+        not axes
+        or not 0 < len(shape) <= 4
+        or not -len(shape) <= min(axes) <= max(axes) < len(shape)
+    ):
+        return False
+    gone: list[int] = []
+    kept: list[int] = []
+    ones: list[int] = []
+    for axis, size in enumerate(shape):
+        (ones if size == 1 else gone if axis in (a % len(shape) for a in axes) else kept).append(
+            axis
+        )
+    if not gone or not kept or kept == [len(shape) - 1] or 0 not in ones:
+        return False
+    order = [*ones, *gone, *kept]
+    if order != sorted(order):
+        turned = model.like(source, tuple(shape[axis] for axis in order))
+        model.put("TRANSPOSE", (source, model.constant(order)), turned)
+        source = turned
+    channels = prod(shape[axis] for axis in kept)
+    flat = model.view(source, (1, 1, prod(shape) // channels, channels))
+    found = model.like(target, (1, channels))
+    model.put(operator.name, (flat, model.constant([1, 2])), found)
+    model.put("RESHAPE", (found,), target)
+    return True
+
+
 _MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
     "SPLIT": _split,
     "SPLIT_V": _split,
@@ -261,4 +297,6 @@ _MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
     "TILE": _tile,
     "GATHER": _gather,
     "TRANSPOSE": _transpose,
+    "MEAN": _reduced,
+    "REDUCE_MAX": _reduced,
 }

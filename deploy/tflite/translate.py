@@ -180,6 +180,11 @@ class Translator:
         self._check_activation(
             target, end=target in islands or self._ends(op, target, self._stored.outputs)
         )
+        if op == "neg" and target not in islands:
+            raise self._fail(
+                "it negates int8 values, which TFLM does not; convert again with TensorFlow 2, "
+                "which leaves it in float between DEQUANTIZE and QUANTIZE"
+            )
         shapes = [self._shape(tensor) for tensor in (*inputs, target)]
         if not {len(shape) for shape in shapes} <= set(known.ranks):
             raise self._fail(

@@ -269,6 +269,10 @@ class _Writer:
 
     def _opcode(self, layer: Layer) -> int:
         known = OPERATORS[layer.op]
+        if layer.op == "neg":
+            raise ExportError(
+                f"layer {layer.name!r}: TFLite negates in float alone; keep the file it is from"
+            )
         name = known.tflite[0]
         if layer.activation.upper() in known.tflite:  # `relu` stands for both
             name = layer.activation.upper()

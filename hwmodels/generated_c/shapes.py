@@ -177,7 +177,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
 
 
 _SAME_LOOPS: dict[Op, Op] = {
-    **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt"), "logistic"),
+    **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg"), "logistic"),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     **dict.fromkeys(("maximum", "minimum", "prelu"), "mul"),
 }

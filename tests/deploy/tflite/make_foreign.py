@@ -238,6 +238,18 @@ def attention(x: Tensor) -> Tensor:
     return k.Dense(4)(k.GlobalAveragePooling1D()(k.Attention()([x, x])))
 
 
+def layernorm(x: Tensor) -> Tensor:
+    """Means over the channels; what is negated stays in float."""
+    x = k.LayerNormalization()(k.Conv1D(8, 3, padding="same", activation="relu")(x))
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
+def groupnorm(x: Tensor) -> Tensor:
+    """Means over steps and the channels of a group, which is an axis between them."""
+    x = k.GroupNormalization(2)(k.Conv1D(8, 3, padding="same")(x))
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
 def gelu(x: Tensor) -> Tensor:
     return k.Dense(4)(k.Flatten()(k.Activation("gelu")(k.Conv1D(8, 3, padding="same")(x))))
 
@@ -290,6 +302,8 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (exponential, SERIES, ("int8",)),
     (attention, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
+    (layernorm, SERIES, ("int8",)),
+    (groupnorm, SERIES, ("int8",)),
 )
 
 

@@ -121,3 +121,50 @@ def test_five_axes_that_stay_neighbours_are_three() -> None:
     assert [tensor.shape for tensor in model.tensors[:2]] == [(1, 6, 2, 4), (1, 6, 4, 2)]
     order = model.tensors[model.operators[0].inputs[1]].content
     assert np.frombuffer(order or b"", "<i4").tolist() == [0, 1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "target"),
+    [
+        ((1, 6, 5), [2], (1, 6, 1)),
+        ((1, 6, 2, 4), [1, 3], (1, 1, 2, 1)),
+        ((1, 6, 2, 4), [-3], (1, 2, 4)),
+        ((1, 6, 2, 4), [-1, 2], (1, 6)),
+    ],
+)
+@pytest.mark.parametrize("name", ["MEAN", "REDUCE_MAX"])
+def test_any_axes_are_reduced(
+    name: str, shape: tuple[int, ...], axes: list[int], target: tuple[int, ...]
+) -> None:
+    """To what the interpreter gives."""
+    schema = runtime.schema()
+    model = unpacked((FILE.parent / "last_step_int8.tflite").read_bytes())
+    graph, (operator,) = model.subgraphs[0], operators(model, "FULLY_CONNECTED")
+    rename(model.operatorCodes[operator.opcodeIndex], name)
+    model.operatorCodes[operator.opcodeIndex].version = 2
+    source, sink, where = (
+        graph.tensors[index] for index in (graph.inputs[0], graph.outputs[0], operator.inputs[1])
+    )
+    source.shape, sink.shape = (np.array(one, np.int32) for one in (shape, target))
+    sink.quantization = source.quantization
+    where.shape, where.type = np.array([len(axes)], np.int32), schema.TensorType.INT32
+    where.quantization = None
+    model.buffers[where.buffer].data = np.frombuffer(np.array(axes, "<i4").tobytes(), np.uint8)
+    operator.inputs = np.array([graph.inputs[0], operator.inputs[1]], np.int32)
+    operator.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
+    operator.builtinOptions = schema.ReducerOptionsT()
+    operator.builtinOptions.keepDims = len(shape) == len(target)
+    graph.operators = [operator]
+    content = packed(model)
+    net = read(content).net()
+    x = np.random.default_rng(0).integers(-128, 128, (8, *shape[1:])).astype(np.int8)
+    ours = reference.run(net, x.reshape(8, *net.graph.shape(net.graph.input)[1:]), rule="litert")
+    np.testing.assert_array_equal(ours.reshape(8, -1), runtime.run(content, x).reshape(8, -1))
+
+
+def test_int8_is_not_negated() -> None:
+    model = unpacked((FILE.parent / "squashed_int8.tflite").read_bytes())
+    (operator,) = operators(model, "TANH")
+    rename(model.operatorCodes[operator.opcodeIndex], "NEG")
+    with pytest.raises(GraphError, match="it negates int8 values, which TFLM does not; convert"):
+        read(packed(model))
