@@ -6,8 +6,9 @@ import doctest
 import json
 import subprocess
 import sys
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with recordings and a finished run, as the examples suppose."""
     folder = tmp_path_factory.mktemp("front_door")
     people = write_people(folder / "recordings")
-    config = SearchConfig(data=str(people), budgets=Budgets(80 * 1024), space="tiny", trials=30)
+    config = SearchConfig(
+        data=str(people), budgets=Budgets(80 * 1024), space="tiny", trials=30, finalists=2
+    )
     searching.search(
         config,
         RunDir(folder / "results/run"),
@@ -46,7 +49,12 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def inside(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(workplace)
-    search = partial(searching.search, make_trainer=FakeTrainer)
+    whole = searching.search
+
+    def search(config: SearchConfig, *where: Any, **options: Any) -> Any:
+        few = replace(config, space="tiny", trials=12, finalists=1)
+        return whole(few, *where, make_trainer=FakeTrainer, **options)
+
     monkeypatch.setattr(searching, "search", search)
     return workplace
 

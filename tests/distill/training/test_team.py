@@ -63,12 +63,11 @@ def weights(net: nn.Module) -> Tensor:
     return torch.cat([p.detach().reshape(-1) for p in net.parameters()])
 
 
-@pytest.mark.parametrize("shards", [2, 4])
-def test_any_number_of_processes_gives_the_same_bits(tmp_path: Path, shards: int) -> None:
+def test_any_number_of_processes_gives_the_same_bits(tmp_path: Path) -> None:
     found = []
-    for processes in (1, 2, 3, 8):
-        with team(processes, take_part, tmp_path / "none", shards=shards) as whole:
-            assert whole.size == {1: 1, 2: 2, 3: 2, 8: shards}[processes]
+    for processes, size in ((1, 1), (3, 2), (8, 4)):
+        with team(processes, take_part, tmp_path / "none", shards=4) as whole:
+            assert whole.size == size
             found.append(weights(train(whole, tmp_path / "none")))
     for other in found[1:]:
         assert torch.equal(other, found[0])

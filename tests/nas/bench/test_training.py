@@ -39,7 +39,7 @@ RATES: tuple[tuple[How, float], ...] = (("threads", 20.0), ("processes", 30.0))
 def test_all_fixed_networks_are_measured_in_both_ways() -> None:
     found = []
     for how in ("one core", "plain torch"):
-        rates = _measured("fixed", how, 10)
+        rates = _measured("fixed", how, 2)
         assert tuple(rates) == FIXED and min(rates.values()) > 0
         found += [TrainingSpeed(name, how, rate, rate / 2) for name, rate in rates.items()]
     assert [row.kept for row in found] == [0.5] * 8
