@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from ppg.readout.classes import bin_centres_bpm
 from ppg.windows import WindowSet
@@ -118,7 +118,7 @@ def peaks(windows: WindowSet, rate_hz: int) -> NDArray[np.float64]:
 def _peak_times_s(wave: NDArray[np.float64], rate_hz: int, task: Task) -> NDArray[np.float64]:
     """Times of the peaks, between samples by the parabola through each and its neighbours."""
     least = max(1, int(rate_hz * 60 / task.highest_bpm))
-    at, _ = find_peaks(wave, distance=least, prominence=PROMINENCE * wave.std())
+    at, _ = scipy.signal.find_peaks(wave, distance=least, prominence=PROMINENCE * wave.std())
     left, middle, right = wave[at - 1], wave[at], wave[at + 1]
     bend = left - 2 * middle + right
     shift = np.divide(0.5 * (left - right), bend, out=np.zeros_like(bend), where=bend != 0)

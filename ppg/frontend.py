@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -52,7 +52,7 @@ def band_sections(hz: float, *, slope: bool) -> NDArray[np.float64]:
     The second section has the numerator (1, -2, 1). The first has gain * (1, 2, 1): a Butterworth
     band-pass. With `slope` it has gain * (1, 0, -1), and gains of the two agree at the upper edge.
     """
-    sections = signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=hz, output="sos")
+    sections = scipy.signal.butter(BAND_ORDER, BAND_HZ, "bandpass", fs=hz, output="sos")
     if slope:
         angle = np.pi * BAND_HZ[1] / hz
         sections[0, :3] = sections[0, 0] / np.tan(angle) * np.array([1.0, 0.0, -1.0])
@@ -78,8 +78,8 @@ def band_pass(
         )
     sections = band_sections(hz, slope=slope)
     values = samples.astype(np.float64)
-    state = signal.sosfilt_zi(sections)[:, :, None] * values[:1]
-    filtered, _ = signal.sosfilt(sections, values, axis=0, zi=state)
+    state = scipy.signal.sosfilt_zi(sections)[:, :, None] * values[:1]
+    filtered, _ = scipy.signal.sosfilt(sections, values, axis=0, zi=state)
     return np.asarray(filtered)
 
 

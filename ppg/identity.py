@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from ppg.recording import Entry, Recording
 from ppg.wavering import Wavering, likeness, wavering
@@ -221,7 +221,7 @@ def trace_distance(left: Series, right: Series) -> float | None:
     centre = left.mean()
     a, b = left - centre, right - centre
     shifts = np.arange(-(len(b) - SHORTEST), len(a) - SHORTEST + 1)
-    cross = signal.correlate(a, b, mode="full", method="fft")[shifts + len(b) - 1]
+    cross = scipy.signal.correlate(a, b, mode="full", method="fft")[shifts + len(b) - 1]
     start, end = np.maximum(shifts, 0), np.minimum(shifts + len(b), len(a))
     count = end - start
 
@@ -268,7 +268,9 @@ class _Traits:
         count = round(STRETCH_S * self.recording.ppg_hz)
         found = set()
         for trace in np.ascontiguousarray(self.recording.ppg.T):
-            after = ndimage.maximum_filter1d(trace, count, origin=-(count // 2))  # from each on
+            after = scipy.ndimage.maximum_filter1d(
+                trace, count, origin=-(count // 2)
+            )  # from each on
             for start in np.flatnonzero(trace[:-count] > after[1 : len(trace) - count + 1]):
                 stretch = trace[start : start + count]
                 if len(np.unique(stretch)) >= FEWEST_VALUES:

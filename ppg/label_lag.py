@@ -21,8 +21,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ppg.naive import RATES_BPM, STEP_S, Spectra, spectra
 from ppg.recording import Recording
@@ -136,7 +136,7 @@ def _comparable(recording: Recording) -> NDArray[np.bool_]:
 
 def _near(found: Spectra) -> NDArray[np.float64]:
     """`(times, rates)` log share of the spectrum within `NEAR_BPM`."""
-    near = ndimage.uniform_filter1d(found.power, 2 * NEAR_BPM + 1, axis=1, mode="constant")
+    near = scipy.ndimage.uniform_filter1d(found.power, 2 * NEAR_BPM + 1, axis=1, mode="constant")
     return np.asarray(np.log(_FLOOR + near * (2 * NEAR_BPM + 1)))
 
 
@@ -146,7 +146,7 @@ def _likely(found: Spectra) -> NDArray[np.float64]:
     likely = -_FREEDOM * np.log1p(-explained)
     share = np.exp(likely - likely.max(axis=1, keepdims=True))
     share /= share.sum(axis=1, keepdims=True)
-    share = ndimage.gaussian_filter1d(share, _SPREAD_BPM, axis=1, mode="constant")
+    share = scipy.ndimage.gaussian_filter1d(share, _SPREAD_BPM, axis=1, mode="constant")
     return np.asarray(np.log(_PULSE * share + (1 - _PULSE) / len(RATES_BPM)))
 
 

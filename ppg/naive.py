@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.plausible import GRAVITY_G, median_acc_g
 from ppg.recording import Recording
@@ -62,8 +62,8 @@ def spectra(recording: Recording, *, step_s: float = STEP_S, mixed: bool = False
     hz = recording.ppg_hz
     count = int(len(recording.ppg) / hz * _HZ)
     high = min(_BAND_HZ[1], 0.45 * hz)
-    sections = signal.butter(2, (_BAND_HZ[0], high), "bandpass", fs=hz, output="sos")
-    filtered = signal.sosfiltfilt(sections, recording.ppg.astype(np.float64), axis=0)
+    sections = scipy.signal.butter(2, (_BAND_HZ[0], high), "bandpass", fs=hz, output="sos")
+    filtered = scipy.signal.sosfiltfilt(sections, recording.ppg.astype(np.float64), axis=0)
     at = np.arange(count) / _HZ * hz
     rows = np.arange(len(filtered))
     samples, step = int(WINDOW_S * _HZ), int(step_s * _HZ)

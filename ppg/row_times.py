@@ -15,9 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.signal import lfilter
 
 from ppg.ticks import rate_by_ticks, rounded_s
 
@@ -234,7 +233,7 @@ def _line(
         base = _envelope(arrived, place, period)
         steps = np.diff(base, prepend=base[0])
         # What is not lost but late comes down again: falls tell how far it rises by itself.
-        falls = lfilter([1.0], [1.0, -KEPT], -steps[::-1])
+        falls = scipy.signal.lfilter([1.0], [1.0, -KEPT], -steps[::-1])
         least_s = max(TOGETHER * usual * period, NOISE * float(falls.max()))
         lost = _lost(steps, period, least_s, whole).cumsum()
         before, period = period, period if fixed else _slope(arrived, place + lost)
@@ -254,7 +253,7 @@ def _lost(steps: Times, period: float, least_s: float, whole: int) -> NDArray[np
     so its steps add up, and what does not come to `least_s` soon is forgotten.
     """
     lost = np.zeros(len(steps))
-    if lfilter([1.0], [1.0, -KEPT], steps).max() <= least_s:
+    if scipy.signal.lfilter([1.0], [1.0, -KEPT], steps).max() <= least_s:
         return lost
     risen = 0.0
     for index, step in enumerate(steps.tolist()):
@@ -289,7 +288,9 @@ def _envelope(arrived: Times, place: NDArray[np.int64], period: float) -> Times:
     late = arrived - place * period
     half = max(1, int(LATE_S / float(np.median(np.diff(arrived))) / 2))  # packets
     ahead = np.concatenate([late, np.full(2 * half, np.inf)])
-    return np.asarray(ndimage.minimum_filter1d(ahead, 2 * half + 1, origin=-half)[: len(late)])
+    return np.asarray(
+        scipy.ndimage.minimum_filter1d(ahead, 2 * half + 1, origin=-half)[: len(late)]
+    )
 
 
 def _gaps(time_s: Times) -> tuple[tuple[float, float], ...]:

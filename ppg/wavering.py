@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage, signal
 
 CENTRES_HZ = (1.0, 1.5, 2.2)
 OCTAVES = 0.25  # standard deviation of a band
@@ -72,15 +72,15 @@ def wavering(ppg: NDArray[np.float32], hz: float) -> Wavering:
 
 def _rates(trace: NDArray[np.float64], hz: float) -> Rates:
     """`(bands, times)` of a trace `(samples,)`; NaN where a band holds next to nothing."""
-    padded = fft.next_fast_len(len(trace) + round(4 * hz), real=True)
-    spectrum = fft.rfft(signal.detrend(trace), padded)
+    padded = scipy.fft.next_fast_len(len(trace) + round(4 * hz), real=True)
+    spectrum = scipy.fft.rfft(scipy.signal.detrend(trace), padded)
     fine = round(padded / hz * FINE_HZ)
     bins = min(len(spectrum), fine // 2)
     at_hz = np.maximum(np.arange(bins) * hz / padded, 1e-9)
     turned = []
     for centre_hz in CENTRES_HZ:
         passed = np.exp(-0.5 * (np.log2(at_hz / centre_hz) / OCTAVES) ** 2)
-        analytic = fft.ifft(spectrum[:bins] * passed, fine)
+        analytic = scipy.fft.ifft(spectrum[:bins] * passed, fine)
         # Without the ends, where a filter knows half of what it needs.
         analytic = analytic[EDGE_S * FINE_HZ : int((len(trace) / hz - EDGE_S) * FINE_HZ)]
         turns = np.cumsum(analytic[1:] * analytic[:-1].conj())
@@ -88,7 +88,7 @@ def _rates(trace: NDArray[np.float64], hz: float) -> Rates:
         turned.append((turns[2 * FINE_HZ :] - turns[: -2 * FINE_HZ])[:: FINE_HZ // HZ])
     bands = np.stack(turned)
     rate_hz = np.angle(bands) * FINE_HZ / (2 * np.pi)
-    rate_hz -= ndimage.uniform_filter1d(rate_hz, SLOW_S * HZ, axis=1, mode="nearest")
+    rate_hz -= scipy.ndimage.uniform_filter1d(rate_hz, SLOW_S * HZ, axis=1, mode="nearest")
     power = np.abs(bands)
     rate_hz[power <= FAINT * np.median(power, axis=1).max()] = np.nan
     return rate_hz.astype(np.float32)

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.frontend import band_sections
 from ppgnas.errors import ExportError
@@ -96,9 +96,9 @@ def _largest_gain(sections: NDArray[np.float64], hz: float) -> float:
     """Of s: itself, v, w, and half of the second difference of v, which may have 31 bits."""
     impulse = np.zeros(int(30 * hz))
     impulse[0] = 1.0
-    v = signal.lfilter(sections[0, :1], sections[0, 3:], impulse)
-    difference = signal.lfilter([1, -2, 1], [1.0], v)
-    w = signal.lfilter([1.0], sections[1, 3:], difference)
+    v = scipy.signal.lfilter(sections[0, :1], sections[0, 3:], impulse)
+    difference = scipy.signal.lfilter([1, -2, 1], [1.0], v)
+    w = scipy.signal.lfilter([1.0], sections[1, 3:], difference)
     return max(1.0, *(float(np.abs(x).sum()) for x in (v, w, difference / 2)))
 
 

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.augment.streams import (
     Augmentation,
@@ -65,11 +65,11 @@ def pulse_part(
     centre_s = recording.window_start_s[keep] + recording.task.window_s / 2
     rate_hz = np.interp(np.arange(len(ppg)) / hz, centre_s, recording.hr_bpm[keep]) / 60
     phase = 2 * np.pi * np.cumsum(rate_hz) / hz
-    sections = signal.butter(2, HALF_WIDTH_HZ, fs=hz, output="sos")
+    sections = scipy.signal.butter(2, HALF_WIDTH_HZ, fs=hz, output="sos")
     pulse = np.zeros(ppg.shape)
     for harmonic in range(1, HARMONICS + 1):
         for turn in (np.cos(harmonic * phase)[:, None], np.sin(harmonic * phase)[:, None]):
-            pulse += 2 * turn * signal.sosfiltfilt(sections, ppg * turn, axis=0)
+            pulse += 2 * turn * scipy.signal.sosfiltfilt(sections, ppg * turn, axis=0)
     return pulse.astype(np.float32)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
@@ -292,7 +292,7 @@ def _longest_still(values: Samples) -> tuple[int, int]:
 def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:
     """How many jumps stay, and how many come back at once."""
     jump = np.diff(values)
-    around = ndimage.median_filter(np.abs(jump), max(3, round(0.5 * hz) | 1))
+    around = scipy.ndimage.median_filter(np.abs(jump), max(3, round(0.5 * hz) | 1))
     places = np.flatnonzero((np.abs(jump) > JUMP * size) & (np.abs(jump) > ALONE * around))
     reach = max(2, round(0.3 * hz))
     steps = spikes = 0

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from ppgnas.task import WINDOW_S
 
@@ -44,14 +44,14 @@ def r_peaks(ecg: NDArray[np.floating], hz: float) -> NDArray[np.float64]:
     values = np.asarray(ecg, np.float64)
     if len(values) < 2 * hz or np.ptp(values) == 0:
         return np.zeros(0)
-    sections = signal.butter(2, BAND_HZ, "bandpass", fs=hz, output="sos")
+    sections = scipy.signal.butter(2, BAND_HZ, "bandpass", fs=hz, output="sos")
     # Mirrored at both ends for a second, so that the ends look like no beat.
-    filtered = signal.sosfiltfilt(sections, values, padtype="even", padlen=round(hz))
-    energy = ndimage.uniform_filter1d(
+    filtered = scipy.signal.sosfiltfilt(sections, values, padtype="even", padlen=round(hz))
+    energy = scipy.ndimage.uniform_filter1d(
         np.gradient(filtered) ** 2, max(round(INTEGRATION_S * hz), 1)
     )
     threshold = _threshold(energy, hz)
-    places, _ = signal.find_peaks(energy, distance=max(round(REFRACTORY_S * hz), 1))
+    places, _ = scipy.signal.find_peaks(energy, distance=max(round(REFRACTORY_S * hz), 1))
     beats = places[energy[places] > threshold[places]]
     beats = _without_t_waves(beats, energy, hz)
     beats = _look_again(beats, places, energy, threshold * SECOND_LOOK)
@@ -63,7 +63,9 @@ def _threshold(energy: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
     size = round(BLOCK_S * hz)
     starts = np.arange(0, len(energy), size)
     highest = np.maximum.reduceat(energy, starts)
-    around = ndimage.median_filter(highest, size=min(BLOCKS_AROUND, len(highest)), mode="nearest")
+    around = scipy.ndimage.median_filter(
+        highest, size=min(BLOCKS_AROUND, len(highest)), mode="nearest"
+    )
     return THRESHOLD * np.interp(np.arange(len(energy)), starts + size / 2, around)
 
 
@@ -91,7 +93,7 @@ def _look_again(
     if len(beats) < 4:
         return beats
     gaps = np.diff(beats)
-    usual = ndimage.median_filter(gaps, size=min(9, len(gaps)), mode="nearest")
+    usual = scipy.ndimage.median_filter(gaps, size=min(9, len(gaps)), mode="nearest")
     added = []
     for index in np.flatnonzero(gaps > LONG_GAP * usual):
         margin = 0.4 * usual[index]
@@ -162,7 +164,7 @@ def _plausible(intervals: NDArray[np.float64]) -> NDArray[np.bool_]:
     """`(intervals,)` False where a beat was lost or made up."""
     if not len(intervals):
         return np.zeros(0, np.bool_)
-    usual = ndimage.median_filter(intervals, size=min(9, len(intervals)), mode="nearest")
+    usual = scipy.ndimage.median_filter(intervals, size=min(9, len(intervals)), mode="nearest")
     ratio = intervals / usual
     return np.asarray(
         (intervals >= RR_RANGE_S[0])

@@ -21,8 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 
 from ppg.people.metrics import person_weights
 from ppgnas.errors import DataError
@@ -119,7 +119,9 @@ def fit_confidence(
             mean = (mean * total + before[1] * before[2]) / (total + before[2])
             place, total = before[0], total + before[2]
         knots.append((place, mean, total))
-    errors = isotonic_regression([k[1] for k in knots], weights=[k[2] for k in knots]).x
+    errors = scipy.optimize.isotonic_regression(
+        [k[1] for k in knots], weights=[k[2] for k in knots]
+    ).x
     return Confidence(tuple(k[0] for k in knots), tuple(round(float(e), DECIMALS) for e in errors))
 
 

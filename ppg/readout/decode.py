@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.transitions import Transitions, usual_transitions
@@ -38,7 +38,7 @@ class Decoded:
 
 def probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Softmax over the last axis, `(windows, classes)`."""
-    return np.asarray(softmax(logits.astype(np.float64), axis=-1))
+    return np.asarray(scipy.special.softmax(logits.astype(np.float64), axis=-1))
 
 
 def expectation(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.frontend import DEAD_SPREAD, band_pass, interpolate, stream
 from ppg.recording import Recording
@@ -125,7 +125,7 @@ def variability_ms(
     spread = float(wave.std())
     if spread == 0:
         return unknown
-    peaks, _ = signal.find_peaks(
+    peaks, _ = scipy.signal.find_peaks(
         wave, distance=max(1, int(SHORTEST_S * hz)), prominence=PROMINENCE * spread
     )
     if len(peaks) < 8:

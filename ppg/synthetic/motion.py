@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.synthetic.heart import RECOVERY, REST, RUN, WALK, Heart, Segment, at
 from ppg.synthetic.noise import PPG_HZ, Series, bump, episodes, follow, wander
@@ -129,8 +129,8 @@ def _fidgets(
     rng: np.random.Generator, segments: tuple[Segment, ...], *, time_s: Series
 ) -> NDArray[np.float64]:
     """`(samples, 3)` short gestures in g: scratching, reaching, adjusting the strap."""
-    band = signal.butter(2, (0.5, 4.0), btype="bandpass", fs=PPG_HZ, output="sos")
-    shaking = signal.sosfilt(band, rng.standard_normal((len(time_s), 3)), axis=0)
+    band = scipy.signal.butter(2, (0.5, 4.0), btype="bandpass", fs=PPG_HZ, output="sos")
+    shaking = scipy.signal.sosfilt(band, rng.standard_normal((len(time_s), 3)), axis=0)
     shaking /= shaking.std() + 1e-12
     envelope = np.zeros(len(time_s))
     for segment in segments:
@@ -158,21 +158,21 @@ def artefact(
     strap changes slowly. A part that no accelerometer sees (tendons, muscle) is added.
     """
     channels = len(person.artefact_gain)
-    slow = signal.butter(2, 0.4, btype="highpass", fs=PPG_HZ, output="sos")
-    moving = signal.sosfilt(slow, motion.acc_g - motion.acc_g[0], axis=0)  # (samples, 3)
+    slow = scipy.signal.butter(2, 0.4, btype="highpass", fs=PPG_HZ, output="sos")
+    moving = scipy.signal.sosfilt(slow, motion.acc_g - motion.acc_g[0], axis=0)  # (samples, 3)
     felt = moving @ person.artefact_axes.T  # (samples, channels)
     omega = 2 * np.pi * person.artefact_hz
-    tissue = signal.bilinear([omega**2], [1, omega / person.artefact_q, omega**2], fs=PPG_HZ)
-    felt = signal.lfilter(*tissue, felt, axis=0)
+    tissue = scipy.signal.bilinear([omega**2], [1, omega / person.artefact_q, omega**2], fs=PPG_HZ)
+    felt = scipy.signal.lfilter(*tissue, felt, axis=0)
     level = follow(np.sqrt(np.mean(moving**2, axis=1)), time_constant_s=0.5)
     gives = 1 / (1 + level / STIFF_G)
     loose = np.exp(wander(rng, len(time_s), time_constant_s=20, sd=0.3))
-    muscle = signal.butter(2, (0.6, 3.5), btype="bandpass", fs=PPG_HZ, output="sos")
+    muscle = scipy.signal.butter(2, (0.6, 3.5), btype="bandpass", fs=PPG_HZ, output="sos")
     result = np.empty((len(time_s), channels))
     for channel in range(channels):
         late = np.interp(time_s - person.artefact_delay_s, time_s, felt[:, channel])
         bent = late + person.artefact_bend * late * np.abs(late)
-        own = signal.sosfilt(muscle, rng.standard_normal(len(time_s)))
+        own = scipy.signal.sosfilt(muscle, rng.standard_normal(len(time_s)))
         unseen = UNSEEN_SHARE * level * own / own.std()
         driven = person.artefact_gain[channel] * loose * gives * (bent + unseen)
         result[:, channel] = _LIMIT * np.tanh(driven / _LIMIT)

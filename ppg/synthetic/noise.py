@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 PPG_HZ = 64.0  # of the light; the accelerometer has a rate of its own
 
@@ -28,14 +28,14 @@ def wander(
     gain = float(np.sqrt(1 - decay**2))
     white = rng.standard_normal(samples)
     white[0] /= gain  # the first sample already has the stationary spread
-    return np.asarray(signal.lfilter([gain], [1, -decay], white) * sd, dtype=np.float64)
+    return np.asarray(scipy.signal.lfilter([gain], [1, -decay], white) * sd, dtype=np.float64)
 
 
 def follow(target: Series, *, time_constant_s: float, rate_hz: float = PPG_HZ) -> Series:
     """First-order lag of `target` `(samples,)`, started in equilibrium."""
     decay = float(np.exp(-1 / (rate_hz * time_constant_s)))
     state = [decay * target[0]]
-    lagged, _ = signal.lfilter([1 - decay], [1, -decay], target, zi=state)
+    lagged, _ = scipy.signal.lfilter([1 - decay], [1, -decay], target, zi=state)
     return np.asarray(lagged, dtype=np.float64)
 
 

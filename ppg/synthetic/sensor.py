@@ -8,8 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from ppg.synthetic.noise import PPG_HZ, Series, bump, episodes, wander
 from ppg.synthetic.person import Person
@@ -82,7 +82,7 @@ def sense_acc(
 ) -> NDArray[np.float32]:
     """Resample `(samples, 3)` to the accelerometer's rate; add offset, noise, range and steps."""
     ratio = Fraction(person.acc_hz / PPG_HZ).limit_denominator(1000)
-    resampled = signal.resample_poly(
+    resampled = scipy.signal.resample_poly(
         acc_g, ratio.numerator, ratio.denominator, axis=0, padtype="line"
     )
     read = resampled + rng.normal(0, 0.015, 3) + rng.normal(0, 0.004, resampled.shape)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
+import scipy
 
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.table import Rows, Table, table_of
@@ -36,8 +35,14 @@ def read(path: Path) -> Table:
         DataError: the file is damaged, or a sensor is missing.
     """
     try:
-        whole = loadmat(str(path), simplify_cells=True)
-    except (MatReadError, ValueError, OSError, NotImplementedError, TypeError) as error:
+        whole = scipy.io.loadmat(str(path), simplify_cells=True)
+    except (
+        scipy.io.matlab.MatReadError,
+        ValueError,
+        OSError,
+        NotImplementedError,
+        TypeError,
+    ) as error:
         raise DataError(f"{path}: unreadable ({error}); copy it again.") from error
     cells, rows = {}, {}
     for place, sensors in (("wrist", ("ppg_g", *AXES)), ("sternum", ("ecg",))):
