@@ -83,10 +83,11 @@ def test_light_rooms_stay_light(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ["ppgnas", "ppg", "hwmodels"])
-def test_importing_every_module_brings_no_torch(room: str) -> None:
+def test_importing_every_module_brings_nothing_slow(room: str) -> None:
+    """`scipy.signal` takes half as long as torch: it is loaded where it is used."""
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files_of(room)]
     script = "import sys\n" + "".join(f"import {module}\n" for module in modules)
-    script += "assert 'torch' not in sys.modules\n"
+    script += "assert not {'torch', 'scipy.signal'} & set(sys.modules)\n"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
