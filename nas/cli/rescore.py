@@ -42,7 +42,7 @@ def rescore(
     """All candidates of a run under another board or engine, without training.
 
     Says who enters and leaves the front and what room the finalists have, as Markdown, and writes
-    a page with a slope chart. Leaves with 3 where no evaluated candidate fits.
+    a page with a slope chart. Leaves with 3 where no candidate with a foretold error fits.
 
     \b
     ppgnas rescore results/run --board nrf5340
@@ -54,7 +54,7 @@ def rescore(
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
     from nas.report.boards import best_over_all, markdown_boards
-    from nas.report.rescore import markdown, rescore_page
+    from nas.report.rescore import error_words, markdown, rescore_page
     from nas.run.config import SCOPES, check_choice
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
@@ -110,7 +110,7 @@ def rescore(
     ]
     for name, title in nowhere:
         print(
-            f"ppgnas: no evaluated candidate of {run} fits {title}; search "
+            f"ppgnas: no candidate of {run} with {error_words(found[0])} fits {title}; search "
             f"for that board: ppgnas search --board {shlex.quote(name)} ...",
             file=sys.stderr,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.explore.problem import cost_of_limit
 from nas.run.candidates import Candidates
+from ppgnas.room import left_words
 
 LEAST_ROOM = 1.1  # times the largest network; with less the budget is about what the space holds
 
@@ -27,11 +28,11 @@ def room_words(candidates: Candidates) -> str:
     room = room_left(candidates)
     if not room:
         return ""
-    listed = ", ".join(f"{name} {share:.2g}x" for name, share in room.items())
+    listed = ", ".join(f"{name} {left_words(1 - 1 / times)}" for name, times in room.items())
     which = "budget" if len(room) == 1 else "budgets"
     return (
         f"The {which} of {' and '.join(room)} never acted: the largest of "
         f"{len(candidates.candidates):,} networks keeps {'it' if len(room) == 1 else 'them'} "
-        f"(room left: {listed}). A tighter one, or a search space of larger networks, would "
+        f"({listed}). A tighter one, or a search space of larger networks, would "
         "use it."
     )

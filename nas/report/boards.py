@@ -8,7 +8,7 @@ from nas.explore.rescore import rescore
 from nas.explore.rescored import FinalistRow, Rescored
 from nas.report.loading import RunData
 from nas.report.page import Section, cost, fixed, section
-from nas.report.rescore import tightest
+from nas.report.rescore import error_words, tightest
 from nas.run.folder import RunDir
 from ppgnas.tables import markdown_table
 
@@ -71,7 +71,8 @@ def sentences_of(found: Sequence[Rescored]) -> list[str]:
         else f"Best over all boards: finalist {best.finalist}, {fixed(_search_bpm(best))} BPM on "
         "search people, the lowest of those that fit every board."
     )
-    counts = f"Of {found[0].evaluated:,} evaluated candidates fit: {fits}. On the front: {fronts}."
+    judged = f"{found[0].evaluated:,} candidates with {error_words(found[0])}"
+    counts = f"Of {judged} fit: {fits}. On the front: {fronts}."
     return [chosen, counts]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from nas.explore.rescored import FinalistRow, Rescored, Row
 from nas.report.figures import GREY, INK, RED, SERIES, figure, label
 from nas.report.page import COSTS, Menu, Section, cost, fixed, render_page, section, sleep_words
+from ppgnas.room import left_words
 from ppgnas.tables import markdown_cell, markdown_table
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ MOST_ROWS = 20
 def summary(found: Rescored) -> str:
     """What changes, in one paragraph of plain text."""
     front, lost = found.front, found.fit_without_accuracy
-    fitting = sum(row.fits for row in found.finalists)
+    fitting, error = sum(row.fits for row in found.finalists), error_words(found)
     words = (
-        f"Of {found.evaluated:,} evaluated candidates {found.feasible.after:,} fit "
+        f"Of {found.evaluated:,} candidates with {error} {found.feasible.after:,} fit "
         f"{found.after.board} with {found.after.engine}. The front by "
         f"{found.judged_by} error had {front.before} and has {front.after}: "
         f"{len(front.stays)} stay, {len(front.enters)} enter, {len(front.leaves)} leave. "
@@ -34,15 +35,15 @@ def summary(found: Rescored) -> str:
     )
     if lost:
         words += (
-            f" {lost:,} candidates fit but were never evaluated, because they broke a limit of "
-            "the run: a search on the new board would judge them."
+            f" {lost:,} candidates fit but have no {found.judged_by} error, because they broke a "
+            "limit of the run: a search on the new board would judge them."
         )
     return words
 
 
-def margin(value: float) -> str:
-    """Room under a limit: `38 % left` or `12 % over`."""
-    return f"{100 * value:.0f} % left" if value >= 0 else f"{-100 * value:.0f} % over"
+def error_words(found: Rescored) -> str:
+    """What candidates are judged by: `a foretold error`, in older runs `an inherited error`."""
+    return f"{'a' if found.judged_by == 'foretold' else 'an'} {found.judged_by} error"
 
 
 def limit_name(name: str) -> str:
@@ -53,7 +54,7 @@ def limit_name(name: str) -> str:
 def tightest(row: Row) -> str:
     """The limit with the least room."""
     name, least = min(row.margins.items(), key=lambda item: item[1])
-    return f"{limit_name(name)} {margin(least)}"
+    return f"{limit_name(name)} {left_words(least)}"
 
 
 def change(row: Row, key: str) -> str:
@@ -70,18 +71,22 @@ def bounded(row: FinalistRow, key: str) -> str:
     return f"{change(row, key)} ({low} to {high})"
 
 
-def path_words(row: FinalistRow) -> str:
-    """What stands around the network; empty where it was not costed."""
+def path_costs(row: FinalistRow) -> tuple[bool, dict[str, str]]:
+    """Whether what stands around the network is counted, and its costs; none if not costed."""
     path = (row.estimates or {}).get("path")
     if path is None:
-        return ""
-    shown = (
-        cost("latency_ms", path["latency_ms"]["value"]),
-        cost("flash_bytes", path["flash_bytes"]["value"]),
-        cost("sram_bytes", path["sram_bytes"]),
-        cost("energy_mj", path["energy_mj"]["value"]),
-    )
-    return f"{', '.join(shown)}{'' if path['counted'] else ' not counted'}"
+        return False, {}
+    return path["counted"], {
+        "latency_ms": cost("latency_ms", path["latency_ms"]["value"]),
+        "flash_bytes": cost("flash_bytes", path["flash_bytes"]["value"]),
+        "sram_bytes": cost("sram_bytes", path["sram_bytes"]),
+        "energy_mj": cost("energy_mj", path["energy_mj"]["value"]),
+    }
+
+
+def _path_words(row: FinalistRow) -> str:
+    counted, costs = path_costs(row)
+    return ", ".join(costs.values()) + ("" if counted or not costs else " not counted")
 
 
 def floor(found: Rescored) -> str:
@@ -144,7 +149,7 @@ def markdown(found: Rescored) -> str:
                 fixed(row.report_mae_bpm),
                 fixed(row.other_file_mae_bpm),
                 *(bounded(row, key) for key in costs),
-                path_words(row),
+                _path_words(row),
                 tightest(row),
                 _fits(row),
             ]
@@ -317,19 +322,19 @@ def _slope_section(found: Rescored) -> Section | None:
 def _finalists_section(found: Rescored) -> Section | None:
     if not found.finalists:
         return None
-    errors = [("Finalist", "and its file"), ("MAE", "report people"), ("Other file", "MAE")]
+    errors = [("Finalist", "and its file"), ("MAE", "report people")]
     costs = [(COSTS[key][0], "low to high after") for key in CHARTED]
     return section(
         "rescore/finalists.html",
         "Finalists",
-        head=[*errors, *costs, ("Path", "part of these"), "Room", "Fits"],
+        head=[*errors, *costs, ("Fits", "and room")],
         rows=found.finalists,
         floor=floor(found),
         charted=CHARTED,
         change=change,
         limit_name=limit_name,
-        margin=margin,
-        path_words=path_words,
+        left_words=left_words,
+        path_costs=path_costs,
     )
 
 

@@ -120,7 +120,7 @@ def _speed(run: str | None, *, as_json: bool) -> None:
     found = figures.run
     if found is not None:
         print(
-            f"{found.path}: {found.considered} considered, {found.evaluated} evaluated, "
+            f"{found.path}: {found.considered} considered, {found.evaluated} of them fit, "
             f"{found.finalists} finalists"
         )
         for phase, seconds in found.time_s.items():

@@ -14,6 +14,7 @@ from nas.report.figures import BLUE, GREEN, GREY, ORANGE
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Section, section
 from nas.report.sections.people import worst_first
+from ppgnas.room import left_words
 
 SPLIT = {"weights": BLUE, "code": ORANGE, "runtime": GREY, "path": GREEN}
 
@@ -75,10 +76,10 @@ def _stops(values: list[float], decimals: int) -> list[float]:
     return sorted({math.ceil(value * scale - 1e-6) / scale for value in steps})
 
 
-def room_left(run: RunData, finalist: Finalist, key: str) -> float | None:
-    """What a budget leaves over a cost, in the unit of `Costs`; None without a budget."""
+def room(run: RunData, finalist: Finalist, key: str) -> str:
+    """What a cost leaves of its budget, in words; empty without a budget."""
     limit = run.budgets.get(key)
-    return None if limit is None else limit - finalist.cost(key)
+    return "" if limit is None else left_words(1 - finalist.cost(key) / limit)
 
 
 def export_command(run: RunData, finalist: Finalist) -> str:
@@ -108,7 +109,7 @@ def finalists_section(run: RunData) -> Section | None:
         rows=rows,
         figures=figures,
         sliders=sliders(figures),
-        room=room_left,
+        room=room,
         worst=lambda report: worst_first(report)[0],
         recommended=None if choice is None else choice.finalist,
         split=SPLIT,

@@ -26,7 +26,7 @@ _WINDOW, _POOLED = "window<br>(s)", "pooled<br>(s)"
 LOGARITHM = "log10"  # names an axis whose values are logarithms
 _MAE_TICKS_BPM = (0.2, 0.5, 1, 1.5, 2, 3, 5, 7, 10, 20, 50)
 _TICK_ROOM = 0.06  # of the axis, for one label
-_KINDS = {"front": "candidates on the front", "all": "all evaluated", "finalists": "finalists"}
+_KINDS = {"front": "candidates on the front", "all": "all with an error", "finalists": "finalists"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _values(candidate: Candidate) -> dict[str, float]:
 
 
 def _parallel_info(run: RunData) -> Parallel | None:
-    """Plain data, or None without an evaluated candidate."""
+    """Plain data, or None without a candidate that has an error."""
     judged = [candidate for candidate in run.candidates if candidate.mae_bpm]
     if not judged:
         return None
@@ -145,7 +145,7 @@ def _draw_parallel(info: Parallel, kind: str, *, synthetic: bool) -> go.Figure:
 
 
 def parallel_section(run: RunData) -> Section | None:
-    """Parallel coordinates; left out before a candidate was evaluated."""
+    """Parallel coordinates; left out before a candidate has an error."""
     info = _parallel_info(run)
     if info is None:
         return None

@@ -77,7 +77,7 @@ class Pareto:
 
 def _group(candidate: Candidate) -> str:
     if candidate.mae_bpm is None:
-        return "not evaluated"
+        return "unjudged"
     if not candidate.feasible:
         return "infeasible"
     return "front" if candidate.on_front else "feasible"
@@ -91,10 +91,10 @@ def _pareto_info(run: RunData) -> Pareto:
         costs = (getattr(candidate.costs, key) / entry[2] for key, entry in COSTS.items())
         rows[_group(candidate)].append([candidate.number, mae_bpm, *costs, *ends])
     groups = {key: np.array(found).reshape(-1, 4 + len(COSTS)) for key, found in rows.items()}
-    evaluated = np.concatenate([groups["front"], groups["feasible"]])
+    judged = np.concatenate([groups["front"], groups["feasible"]])
     axes = {}
     for column, (key, (title, unit, divisor, _)) in enumerate(COSTS.items(), start=2):
-        pairs = evaluated[:, [column, 1]]
+        pairs = judged[:, [column, 1]]
         seen = np.concatenate([found[:, column] for found in groups.values()])
         seen = seen[seen > 0]
         limit = run.budgets.get(key)
@@ -112,7 +112,7 @@ def _pareto_info(run: RunData) -> Pareto:
         # A cost with a limit is the most telling one.
         first_axis=next(key for key in COSTS if key in run.budgets),
         finalists=run.finalists,
-        mae_range_bpm=_mae_range(evaluated[:, 1], run.finalists),
+        mae_range_bpm=_mae_range(judged[:, 1], run.finalists),
         judged_by=run.judged_by,
     )
 
@@ -229,7 +229,7 @@ def knee(costs: Sequence[float], mae_bpm: Sequence[float]) -> int | None:
 
 
 _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
-    "not evaluated": (
+    "unjudged": (
         "does not fit (accuracy not computed)",
         {"color": GREY, "size": 9, "symbol": "line-ns-open", "line": {"width": 1}},
     ),
@@ -264,12 +264,12 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             name=name or info.judged_by,
             x=rows[:, axis.column],
             y=rows[:, 1],
-            meta="unjudged" if group == "not evaluated" else "candidates",
+            meta="unjudged" if group == "unjudged" else "candidates",
             customdata=rows,
             hovertemplate=head + _MAE_HOVER[info.judged_by] + _COST_HOVER,
             marker=marker,
         )
-        if group == "not evaluated":  # a row of ticks above
+        if group == "unjudged":  # a row of ticks above
             hover = head + _COST_HOVER
             drawn.data[-1].update(y=0 * rows[:, 0], yaxis="y2", hovertemplate=hover)
     _stairs(drawn, axis.front, BLUE, info.judged_by)

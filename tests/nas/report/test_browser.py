@@ -17,7 +17,11 @@ from typing import Any
 
 import pytest
 
+from nas.explore.rescore import rescore
 from nas.report.report import write_report
+from nas.report.rescore import rescore_page
+from nas.run.config import Scope
+from nas.run.folder import RunDir
 from tests.nas.report.report_run import ODD_NAMES, make_run
 
 _FLAGS = (
@@ -156,6 +160,19 @@ def test_draws_within_the_width_and_every_choice_works(
         assert drawn >= 1, plot
         assert taken == pytest.approx(room, abs=1), plot
         assert plot == "parallel" or taken < width
+
+
+@pytest.mark.parametrize(
+    ("board", "scope"), [("nrf5340", None), ("nrf52840", "model"), ("stm32g0b1", "network")]
+)
+def test_a_rescored_page_fits_too(
+    page: Path, tmp_path: Path, board: str, scope: Scope | None
+) -> None:
+    found = rescore(RunDir(page.parent), board=board, scope=scope)
+    assert found.finalists and (found.front.enters or found.front.leaves)
+    (tmp_path / "rescored.html").write_text(rescore_page(found), encoding="utf-8")
+    seen = probe(tmp_path / "rescored.html", tmp_path, 1400)
+    assert (seen["overflow"], seen["wide"], seen["cut"], seen["shadows"]) == (0, [], 0, [])
 
 
 def test_without_webgl_the_rest_is_drawn(page: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_pareto_info_sorts_candidates_into_groups() -> None:
         "front": [0],
         "feasible": [1],
         "infeasible": [2],
-        "not evaluated": [3],
+        "unjudged": [3],
     }
     assert info.groups["front"].shape == (1, 10)
     assert info.groups["front"][0, :8].tolist() == [0, 2.0, 2.0, 2.0, 1.0, 0.1, 1.0, 0.5]

@@ -189,7 +189,7 @@ def test_candidates_that_fit_now_but_have_no_accuracy_are_counted(
     document = document_of(run, board=BOARD)
     unjudged = sum(row["mae_bpm"] is None for row in listed)
     assert document["fit_without_accuracy"] == unjudged > 0
-    assert f"{unjudged:,} candidates fit but were never evaluated" in markdown(
+    assert f"{unjudged:,} candidates fit but have no inherited error" in markdown(
         rescore(run, board=BOARD)
     )
 

@@ -166,4 +166,4 @@ def test_the_verb_on_bad_input(
     assert leave("rescore", str(run.path), "--board", "nrf5340") == 3
     seen = capsys.readouterr()
     assert "Of " in seen.out and "0 fit nrf5340" in seen.out
-    assert f"no evaluated candidate of {run.path} fits nrf5340" in seen.err
+    assert f"no candidate of {run.path} with an inherited error fits nrf5340" in seen.err
