@@ -1,7 +1,7 @@
 """A search from budgets to report, in phases that each continue where a killed run stopped.
 
-Order: read the people, check that something fits (before anything is trained), teacher, first
-rungs, finalists, report. Only the finalists' cards ever see report people.
+Order: check that something fits (before anything is read), read the people, teacher, first rungs,
+finalists, report. Only the finalists' cards ever see report people.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from distill.training.effort import effort_by_name
@@ -145,18 +145,11 @@ def prepared(
         )
         for board in (config.board, *config.also)
     )
-    progress.say(f"Reading the recordings: {config.data}")
-    people = gather(config, space)
-    for note in people.notes:
-        progress.say(note)
-    fitting = fitting_space(space, people)
-    if fitting != space:
-        lacking = len(without_acceleration(people))
-        progress.say(f"{lacking} recordings have no acceleration: searching PPG alone.")
+    site = site_of(config.device, dask=config.dask)
     cost_of = lru_cache(maxsize=1 << 16)(target.costs)
-    probed = probe(
-        fitting,
-        cost_of,
+    probed_in = partial(
+        probe,
+        cost_of=cost_of,
         budgets=config.budgets,
         objectives=config.objectives,
         board=target.board,
@@ -170,7 +163,16 @@ def prepared(
             for each in others
         ],
     )
-    site = site_of(config.device, dask=config.dask)
+    probed = probed_in(space)  # before minutes of reading
+    progress.say(f"Reading the recordings: {config.data}")
+    people = gather(config, space)
+    for note in people.notes:
+        progress.say(note)
+    fitting = fitting_space(space, people)
+    if fitting != space:
+        lacking = len(without_acceleration(people))
+        progress.say(f"{lacking} recordings have no acceleration: searching PPG alone.")
+        probed = probed_in(fitting)
     return Search(
         config, run, target, fitting, people, probed, cost_of, progress, make_trainer, site
     )

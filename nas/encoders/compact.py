@@ -77,6 +77,7 @@ def pretrain_compact(
     target = load_target(board, engine, period_s=float(SEGMENT_S))
     arch = compact_arch(load_space(space), limit_bytes, channels=CHANNELS["acc"], seed=config.seed)
     job = replace(chosen_job(config), shape=None, arch=arch)
+    site_of(config.device)  # before recordings are cut for minutes
     corpus = corpus_of(config, progress)
     ground = ground_of(config, corpus, teacher)
     with new_place(out) as cache:

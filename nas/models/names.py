@@ -208,10 +208,11 @@ def find_model(name: str) -> Model:
     if (path / "card.json").is_file() and (path / "arch.json").is_file():
         return _in_folder(name, path)
     if (path / "run.toml").is_file():
-        finalists = ", ".join(f"{path}:{n}" for n in RunDir(path).finalists())
-        raise ModelError(
-            f"{name} is a run; name one of its finalists: {finalists or 'it has none yet'}"
-        )
+        run_ = RunDir(path)
+        finalists = ", ".join(f"{path}:{n}" for n in run_.finalists())
+        if not finalists:
+            raise ModelError(f"{name} is a run without finalists: {run_.incomplete}")
+        raise ModelError(f"{name} is a run; name one of its finalists: {finalists}")
     if path.is_dir():
         inside = path / "model.tflite"
         where = f"pass {inside}" if inside.is_file() else _ALLOWED
@@ -264,8 +265,10 @@ def _finalist(name: str, run: RunDir, key: str) -> Model:
     numbers = run.finalists()
     by_key = {str(number): number for number in numbers}
     by_key |= {run.card(number).id: number for number in numbers}
+    if not numbers:
+        raise RunError(f"{run.path} has no finalist: {run.incomplete}")
     if key not in by_key:
-        listed = ", ".join(map(str, numbers)) or "none yet"
+        listed = ", ".join(map(str, numbers))
         raise RunError(f"{run.path} has no finalist {key!r}; its finalists: {listed}")
     return _in_folder(name, run.finalist(by_key[key]), run, by_key[key])
 

@@ -197,6 +197,19 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
     return finalists, notes
 
 
+def _gone(run: RunDir) -> str:
+    """Which finalists are not there; those of an unfinished run where it has none yet."""
+    numbers = run.finalists()
+    if not run.finished:
+        return "" if numbers else "No finalist is finished yet"
+    rows = run.candidates().candidates if run.candidates_json.is_file() else ()
+    gone = sorted({c.finalist for c in rows if c.finalist is not None} - set(numbers))
+    if not numbers:
+        return f"{run.front.name}/ holds no finalist"
+    which = "finalist" if len(gone) == 1 else "finalists"
+    return f"{run.front.name}/ lacks {which} {', '.join(map(str, gone))}" if gone else ""
+
+
 def load_run(run: Path) -> RunData:
     """Read a run directory.
 
@@ -210,8 +223,8 @@ def load_run(run: Path) -> RunData:
     search = directory.candidates() if directory.candidates_json.is_file() else None
     notes = [] if search else ["The search has not written its candidates yet."]
     finalists, more = _finalists(directory)
-    if not finalists:
-        more.append("No finalist is finished yet; `--resume` continues the run.")
+    if gone := _gone(directory):
+        more.append(f"{gone}: {directory.incomplete}.")
     baselines = read_rows(run, BASELINES, BaselineRow)
     steps = steps_in_time(run)
     return RunData(run, document, search, tuple(finalists), (*notes, *more), baselines, steps)

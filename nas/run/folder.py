@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from distill.teachers.facts import TeacherFacts
 from nas.run.candidates import Candidates
 from nas.run.card import Card
-from nas.run.documents import read_document
+from nas.run.documents import Document, read_document
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
 from ppgnas.files import write_json_atomic, write_text_atomic
@@ -108,7 +109,7 @@ class RunDir:
         Raises:
             RunError: the search has not come so far.
         """
-        return read_document(self.candidates_json, Candidates.from_json, missing=self._incomplete)
+        return self._read(self.candidates_json, Candidates.from_json)
 
     def write_candidates(self, candidates: Candidates) -> None:
         """Replace `candidates.json` and `candidates.csv`."""
@@ -132,13 +133,21 @@ class RunDir:
         Raises:
             RunError: there is no such finalist.
         """
-        return read_document(
-            self.finalist(number) / "card.json", Card.from_json, missing=self._incomplete
-        )
+        return self._read(self.finalist(number) / "card.json", Card.from_json)
+
+    def _read(self, path: Path, parse: Callable[[Any], Document]) -> Document:
+        there = path.is_file()
+        return read_document(path, parse, missing="" if there else self.incomplete)
 
     @property
-    def _incomplete(self) -> str:
+    def incomplete(self) -> str:
+        """Why something of a whole run is not there, and what to do."""
         path = shlex.quote(str(self.path))
+        if self.finished:
+            return (
+                "the run came to its end, and what is missing was deleted or moved since; bring "
+                f"it back, or search again with `ppgnas search --config {path}`"
+            )
         return f"the run is not complete; continue it with `ppgnas search --out {path} --resume`"
 
     @contextmanager

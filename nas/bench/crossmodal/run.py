@@ -70,6 +70,7 @@ def bench_crossmodal(config: CrossmodalConfig, out: Path, *, progress: Progress)
     Raises:
         PpgnasError: recordings or people cannot be used, or another bench writes there.
     """
+    site_of(config.device)  # before recordings are cut for minutes
     out.mkdir(parents=True, exist_ok=True)
     with held(out / ".lock", out):
         corpus = gather(

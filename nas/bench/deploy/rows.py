@@ -295,12 +295,12 @@ def finalist_rows(run: RunDir, data: str, *, cmsis_nn: Path | None = None) -> li
     """The finalists of a run on windows of recordings.
 
     Raises:
-        RunError: it is no run, or has no finalist yet.
+        RunError: it is no run, or has no finalist.
     """
     run.document()
     numbers = run.finalists()
     if not numbers:
-        raise RunError(f"{run.path} has no finalist yet; continue it with `resume`")
+        raise RunError(f"{run.path} has no finalist: {run.incomplete}")
     rows = []
     for number in numbers:
         model = find_model(f"{run.path}:{number}")

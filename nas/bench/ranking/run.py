@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from distill.teachers.names import files_of
 from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, read_record
 from nas.explore.problem import probe
+from nas.models.backend import site_of
 from nas.run.claim import claim, differences
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
@@ -55,14 +56,21 @@ def bench_ranking(
     if run.exists:
         _check_same(config, run)
     target, space = load_target(config.board, config.engine), load_space(config.space)
+    site_of(config.device)  # before minutes of reading, as what follows
+    cost_of = lru_cache(maxsize=1 << 16)(target.costs)
+    probed_in = partial(
+        probe,
+        cost_of=cost_of,
+        budgets=config.budgets,
+        objectives=config.objectives,
+        board=target.board,
+    )
+    probed_in(space)
     people = gather(config, space)
     for note in people.notes:
         progress.say(note)
     space = fitting_space(space, people)
-    cost_of = lru_cache(maxsize=1 << 16)(target.costs)
-    problem = probe(
-        space, cost_of, budgets=config.budgets, objectives=config.objectives, board=target.board
-    ).problem
+    problem = probed_in(space).problem
 
     def accept(arch: Arch) -> bool:
         return problem.fits(arch, cost_of(arch))

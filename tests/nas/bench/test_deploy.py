@@ -78,7 +78,9 @@ def test_a_run_without_finalists_is_told(tmp_path: Path) -> None:
         finalist_rows(RunDir(tmp_path / "none"), "synthetic")
     begun = RunDir(tmp_path)
     begun.write_document(run_document())
-    with pytest.raises(RunError, match="has no finalist yet"):
+    with pytest.raises(
+        RunError, match="has no finalist: the run is not complete; continue it with"
+    ):
         finalist_rows(begun, "synthetic")
 
 

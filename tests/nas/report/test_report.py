@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 
+from nas.models.names import find_model
 from nas.report.loading import load_run
 from nas.report.report import build_report, write_report
 from nas.report.sections.finalists import export_command
@@ -198,7 +200,7 @@ def test_run_without_finalists(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", finalists=0)
     page = Page(build_report(run))
     assert page.ids("section") == ["verdict", "pareto", "parallel", "history", "provenance"]
-    assert "No finalist is finished yet" in page.words
+    assert "No finalist is finished yet: the run is not complete; continue it" in page.words
     assert "BPM on the search people, as foretold of a whole training." in page.words
     assert "are foretold, from first rungs (a fifth of a float training) of" in page.words
     assert "inherited" not in page.words
@@ -225,6 +227,31 @@ def test_what_is_not_there_yet_is_named(tmp_path: Path) -> None:
     assert "Finalist 2 has no predictions.csv." in page.words
     assert "Finalist 3 is not finished." in page.words
     assert not re.search(r"\b(nan|None|null)\b", page.words)
+
+
+@pytest.mark.parametrize(
+    ("deleted", "said"),
+    [
+        ("front", "front/ holds no finalist: the run came to its end"),
+        ("front/2", "front/ lacks finalist 2: the run came to its end"),
+        ("front/*", "front/ holds no finalist: the run came to its end"),
+    ],
+)
+def test_finalists_that_were_deleted_are_not_awaited(
+    tmp_path: Path, deleted: str, said: str
+) -> None:
+    run = make_run(tmp_path / "run", finalists=3)
+    RunDir(run).finish()
+    assert not any("came to its end" in note for note in load_run(run).notes)
+    for folder in run.glob(deleted):
+        shutil.rmtree(folder)
+    assert any(note.startswith(said) for note in load_run(run).notes)
+    words = Page(build_report(run)).words
+    assert said in words and "--resume" not in words
+    gone = "1" if deleted != "front/2" else "2"
+    with pytest.raises(RunError, match=r"has no finalist") as caught:
+        find_model(f"{run}:{gone}")
+    assert "--resume" not in str(caught.value)
 
 
 def test_no_evaluated_candidate(tmp_path: Path) -> None:

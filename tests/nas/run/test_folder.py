@@ -93,7 +93,11 @@ def test_foreign_and_damaged_documents(tmp_path: Path) -> None:
     run.toml.write_text("[run")
     with pytest.raises(RunError, match="is damaged"):
         run.document()
+    run.write_document(run_document())
     with pytest.raises(RunError, match="the run is not complete; continue it with"):
+        run.candidates()
+    run.finish()
+    with pytest.raises(RunError, match="was deleted or moved since; bring it back, or search"):
         run.candidates()
     run.candidates_json.write_text("[]")
     with pytest.raises(RunError, match="no JSON object"):

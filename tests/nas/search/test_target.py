@@ -78,10 +78,23 @@ def test_an_engine_of_windows_does_not_stream(people: Path, tmp_path: Path) -> N
         go(asked, tmp_path / "run")
 
 
-def test_nothing_is_written_when_nothing_fits(people: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("given", "stops"),
+    [
+        ({"budget": "6KB"}, "`budget` stops it"),
+        ({"latency": "0.001ms"}, "`latency` stops it"),
+        ({"budget": "6KB", "space": "default", "student_inputs": "ppg"}, "`budget` stops it"),
+        ({"board": "stm32h743,nrf5340", "latency": "0.2ms"}, "On nrf5340, nothing in the space"),
+        ({"board": "stm32h743,nrf5340", "power": "0.0001mW"}, "`power` stops it"),
+    ],
+)
+def test_what_fits_nothing_is_told_before_anything_is_read_or_written(
+    tmp_path: Path, given: dict[str, str], stops: str
+) -> None:
+    """Recordings take minutes to read: these are not even there."""
     calls: list[str] = []
-    with pytest.raises(NothingFitsError, match="`budget` stops it"):
-        go(config_for(people, budget="6KB"), tmp_path / "run", calls)
+    with pytest.raises(NothingFitsError, match=stops):
+        go(config_for(tmp_path / "none", **given), tmp_path / "run", calls)
     assert calls == []
     assert not (tmp_path / "run").exists()
 
