@@ -48,6 +48,8 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             # The reader of stdout went away (`| head`); Python would complain at exit.
             sys.stdout = None
             raise typer.Exit(1) from None
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            _leave(_misplaced(error), 2)
         except OSError as error:
             _leave(_describe(error), 1)
         except MemoryError as error:
@@ -95,6 +97,20 @@ def _leave(message: str, code: int) -> None:
     raise typer.Exit(code)
 
 
+def _misplaced(error: OSError) -> str:
+    """A file where a folder is needed, or a folder where a file is."""
+    named = str(error.filename or error)
+    if isinstance(error, IsADirectoryError):
+        return f"{named} is a folder; name a file"
+    from nas.run.folder import check_place
+
+    try:
+        check_place(Path(named))
+    except RunError as said:
+        return str(said)
+    return _describe(error)
+
+
 def _describe(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     what = error.strerror or str(error)
@@ -131,14 +147,35 @@ CHECKPOINT = "from the last checkpoint, if there is one yet"
 
 
 def page_file(page: str | None, bench: str) -> Path | None:
-    """The file that the page of a bench shall be written to.
+    """The file that the page of a bench shall be written to, looked at before it is measured.
 
     Raises:
-        RunError: it is a folder.
+        RunError: it is a folder, or lies in a file.
     """
-    if page is not None and Path(page).is_dir():
-        raise RunError(f"`page` {page} is a folder; name a file, such as {page}/{bench}.md")
-    return None if page is None else Path(page)
+    return None if page is None else new_file(page, option="page", example=f"{bench}.md")
+
+
+def new_file(path: str, *, option: str, example: str) -> Path:
+    """A file that shall be written at the end of something long.
+
+    Raises:
+        RunError: it is a folder, or lies in a file.
+    """
+    if Path(path).is_dir():
+        raise RunError(f"`{option}` {path} is a folder; name a file, such as {path}/{example}")
+    return folder_for(str(Path(path).parent)) / Path(path).name
+
+
+def folder_for(path: str) -> Path:
+    """A folder that shall be written to; it need not exist.
+
+    Raises:
+        RunError: it is a file, or lies in one.
+    """
+    from nas.run.folder import check_place
+
+    check_place(Path(path))
+    return Path(path)
 
 
 def seeds_of(text: str) -> list[int]:

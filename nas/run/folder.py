@@ -177,8 +177,7 @@ def choose(out: Path | None, *, resume: bool) -> RunDir:
     """
     run = _default(resume=resume) if out is None else RunDir(out)
     path = run.path
-    if path.exists() and not path.is_dir():
-        raise RunError(f"`out` {path} is a file; name a folder that does not exist yet")
+    check_place(path)
     if resume:
         run.document()
     elif run.exists:
@@ -223,14 +222,26 @@ def held(lock: Path, what: Path) -> Iterator[None]:
         ) from error
 
 
+def check_place(folder: Path) -> None:
+    """Refuse what can be no folder; it need not exist.
+
+    Raises:
+        RunError: it is a file, or lies in one.
+    """
+    for part in (folder, *folder.parents):
+        if part.is_file():
+            raise RunError(f"{part} is a file; name a folder in its place")
+
+
 def check_free(out: Path) -> None:
     """Refuse to replace anything.
 
     Raises:
-        RunError: `out` exists.
+        RunError: `out` exists, or lies in a file.
     """
     if out.exists():
         raise RunError(f"`out` {out} exists and stays as it is; name one that does not")
+    check_place(out.parent)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
+from nas.cli.common import command_line, emit, folder_for, goes_on, page_file, seeds_of, verb
 from nas.cli.options import Text
 from ppgnas.errors import RunError
 
@@ -70,7 +70,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
             distill=distill,
             unlabelled=unlabelled,
         )
-        _run(config, Path(out or f"results/{bench}"), numbers, jobs, file, as_json=as_json)
+        _run(config, folder_for(out or f"results/{bench}"), numbers, jobs, file, as_json=as_json)
 
     run.__doc__ = (
         f"{help_text} Goes on where it stopped.\n\n\b\n"

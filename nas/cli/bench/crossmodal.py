@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli import options
-from nas.cli.common import command_line, emit, goes_on, page_file, verb
+from nas.cli.common import command_line, emit, folder_for, goes_on, new_file, page_file, verb
 from nas.cli.options import Text
 from ppgnas.tables import text_table
 
@@ -47,12 +46,10 @@ def bench_crossmodal(
     from nas.bench.crossmodal.page import crossmodal_page, draw_places, places, summary_rows
     from nas.bench.crossmodal.run import bench_crossmodal as measure
     from nas.run.job.progress import for_terminal
-    from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    file = page_file(page, "crossmodal")
-    if plot is not None and Path(plot).is_dir():
-        raise DataError(f"`plot` {plot} is a folder; name a file in it")
+    file, folder = page_file(page, "crossmodal"), folder_for(out)
+    picture = None if plot is None else new_file(plot, option="plot", example="crossmodal.html")
     config = CrossmodalConfig(
         tuple(data),
         preset=preset,
@@ -62,14 +59,14 @@ def bench_crossmodal(
         device=device,
     )
     with goes_on():
-        found = measure(config, Path(out), progress=for_terminal())
+        found = measure(config, folder, progress=for_terminal())
     synthetic = found.corpus.shards.synthetic
     if file is not None:
         write_text_atomic(file, crossmodal_page(found, command_line()))
-    if plot is not None:
+    if picture is not None:
         record = found.records[DISTILLED]
         drawn = draw_places(places(record), how=record.pictured, synthetic=synthetic)
-        write_text_atomic(Path(plot), drawn.to_html(include_plotlyjs=True))
+        write_text_atomic(picture, drawn.to_html(include_plotlyjs=True))
     if as_json:
         records = [asdict(record) for record in found.records.values()]
         emit({"out": out, "held_out": list(found.corpus.held_out), "records": records})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, new_file, verb
 from nas.cli.options import Text
 from ppgnas.tables import text_table
 
@@ -47,6 +47,7 @@ def bench_deploy(
         raise RunError(
             "`run` and `data` go together: the finalists of the run read windows of the recordings"
         )
+    page = new_file(out, option="out", example="deploy.md")
     others = None if cmsis_nn is None else Path(cmsis_nn)
     command, trained = f"{COMMAND} --networks {networks}", []
     if run is not None and data is not None:  # first: a wrong name is told at once
@@ -55,7 +56,7 @@ def bench_deploy(
     rows = [*hand_made_rows(cmsis_nn=others), *random_rows(networks, cmsis_nn=others), *trained]
     if cmsis_nn is not None:
         command += f" --cmsis-nn {cmsis_nn}"
-    write_text_atomic(Path(out), markdown(rows, command))
+    write_text_atomic(page, markdown(rows, command))
     if as_json:
         emit({"command": command, "networks": [asdict(row) for row in rows]})
         return

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, new_file, verb
 from ppgnas.tables import text_table
 
 
@@ -23,8 +21,9 @@ def bench_hwmodels(
     from nas.bench.hwmodels import bench_hwmodels as measure
     from ppgnas.files import write_text_atomic
 
+    page = new_file(out, option="out", example="hwmodels.md")
     found = measure()
-    write_text_atomic(Path(out), markdown(found))
+    write_text_atomic(page, markdown(found))
     if as_json:
         emit(found.to_json())
         return

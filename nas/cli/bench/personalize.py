@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli import options
-from nas.cli.common import command_line, emit, page_file, verb
+from nas.cli.common import command_line, emit, folder_for, page_file, verb
 
 
 @verb
@@ -57,7 +56,7 @@ def bench_personalize(
     for length in lengths:
         check_minutes(length)
     chosen = [kind_of(name.strip()) for name in kind.split(",")]
-    file = page_file(page, "personalize")
+    file, folder = page_file(page, "personalize"), folder_for(out)
     found = [find_model(name) for name in models]
     progress = for_terminal()
     recordings, note = read_labelled(data, seed=0)
@@ -65,7 +64,7 @@ def bench_personalize(
         progress.say(note)
     with progress.phase("people") as tick:
         records = run_bench(
-            found, recordings, Path(out), minutes=lengths, kinds=chosen, progress=tick
+            found, recordings, folder, minutes=lengths, kinds=chosen, progress=tick
         )
     rows = rows_of(records)
     if file is not None:

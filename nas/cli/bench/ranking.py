@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli import options
-from nas.cli.common import command_line, emit, goes_on, page_file, verb
+from nas.cli.common import command_line, emit, folder_for, goes_on, page_file, verb
 from ppgnas.tables import text_table
 
 
@@ -49,7 +48,7 @@ def bench_ranking(
     from nas.run.resolve import resolve
     from ppgnas.files import write_text_atomic
 
-    file = page_file(page, "ranking")
+    file, folder = page_file(page, "ranking"), folder_for(out)
     asked = {
         **{"data": data, "report_data": report_data, "report_from": report_from, "split": split},
         **{"effort": effort, "seed": seed, "space": space, "budget": budget, "device": device},
@@ -57,7 +56,7 @@ def bench_ranking(
     with goes_on():
         ranking = measure(
             resolve(asked),
-            RunDir(Path(out)),
+            RunDir(folder),
             networks=networks,
             command=command_line(),
             progress=for_terminal(),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, goes_on, names_of, page_file, verb
+from nas.cli.common import emit, folder_for, goes_on, names_of, page_file, verb
 from nas.cli.options import Text
 from ppgnas.tables import text_table
 
@@ -86,7 +85,7 @@ def records(
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    file = page_file(page, "records")
+    file, folder = page_file(page, "records"), folder_for(out)
     if folds is not None and protocol != "kfold":
         raise DataError(f"`folds` is for kfold, and the protocol is {protocol}; leave it out")
     if seeds < 1 or jobs < 1:
@@ -109,11 +108,11 @@ def records(
             teacher=teacher,
             train=names_of(train),
         )
-        planned += plan_jobs(config, Path(out), say)
+        planned += plan_jobs(config, folder, say)
     with goes_on(), for_terminal().phase("folds") as tick:
         run_jobs(planned, parallel=jobs, progress=tick)
     if file is not None:
-        whole, left_out = whole_seeds(gather_records(Path(out)))
+        whole, left_out = whole_seeds(gather_records(folder))
         write_text_atomic(file, markdown(summarise(whole), data=data, left_out=left_out))
     entries = summarise([read_record(job.out) for job in planned])
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import command_line, emit, goes_on, page_file, seeds_of, verb
+from nas.cli.common import command_line, emit, folder_for, goes_on, page_file, seeds_of, verb
 from nas.cli.options import Text
 
 
@@ -63,7 +63,7 @@ def bench_search(
     if seeds is not None:
         if run is not None:
             raise RunError("`seeds` holds a contest, which searches itself; leave out RUN")
-        _contest(given, seeds, Path(out or "results/contest"), file, as_json=as_json)
+        _contest(given, seeds, folder_for(out or "results/contest"), file, as_json=as_json)
         return
     for_contest = [*given, *(["out"] if out else []), *(["page"] if page else [])]
     if for_contest:

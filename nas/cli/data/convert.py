@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, print_notes, verb
+from nas.cli.common import emit, folder_for, print_notes, verb
 from nas.cli.data.options import reads_a_file
 
 
@@ -77,10 +77,11 @@ def convert(
                 f"{out} lies in {path}, where the copies would stand for the originals from then "
                 "on; name a folder outside of it."
             )
+    folder = folder_for(out)
     notes: list[str] = []
     recordings = read_source(source, seed=0, options=given, say=notes.append)
     recordings = with_channels(recordings, channels)
-    files = write_folder(Path(out), recordings)
+    files = write_folder(folder, recordings)
     print_notes(notes)
     if as_json:
         emit({"folder": out, "files": [str(file) for file in files], "notes": notes})

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, folder_for, verb
 from nas.cli.options import Text
 from ppgnas.parsing import printable
 
@@ -39,7 +39,7 @@ def fetch_data(
     from ppg.loaders.registry import data_set
 
     known = data_set(name)
-    folder = Path(out or f"data/{name}")
+    folder = folder_for(out or f"data/{name}")
     files = fetch(
         known, folder, archive=Path(archive) if archive else None, sha256=sha256, say=_say
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -9,6 +10,7 @@ import typer
 
 from nas.cli.common import print_notes, verb
 from ppgnas.errors import DataError
+from ppgnas.files import write_text_atomic
 
 
 @verb
@@ -37,6 +39,34 @@ def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == (
         "Note: a.csv and 1 more: t is in ms.\nNote: all is well: so\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("own.txt/page.md", "own.txt is a file; name a folder in its place"),
+        ("own.txt/there/page.md", "own.txt is a file; name a folder in its place"),
+        ("there", "there is a folder; name a file"),
+    ],
+)
+def test_a_misplaced_output_is_told(
+    place: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @verb
+    def writes() -> None:
+        write_text_atomic(Path(place), "page")
+
+    monkeypatch.chdir(tmp_path)
+    Path("own.txt").touch()
+    Path("there").mkdir()
+    with pytest.raises(typer.Exit) as caught:
+        writes()
+    assert caught.value.exit_code == 2
+    assert capsys.readouterr().err == f"ppgnas: {said}\n"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ from tests.nas.cli.leaving import ROOT, leave
         (["bench", "search", "--out", "x"], 2, "--out is for a contest; name its --seeds"),
         (["bench", "search", "run", "--page", "x.md"], 2, "--page is for a contest; name its"),
         (["bench", "search", "--page", "."], 2, "--page . is a folder; name a file, such as"),
+        (["bench", "deploy", "--out", "."], 2, "--out . is a folder; name a file, such as ./dep"),
         (["report", "nowhere"], 2, "holds no run"),
         (["boards", "show", "esp32"], 2, "board 'esp32' is unknown"),
         (["data", "inspect", "nowhere"], 2, "nowhere"),
@@ -82,6 +83,32 @@ def test_a_users_mistake_gets_one_message(
     assert "Traceback" not in printed.err
     assert printed.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "hwmodels", "--out", "own.txt/page.md"],
+        ["bench", "deploy", "--out", "own.txt/page.md"],
+        ["bench", "search", "--page", "own.txt/there/page.md"],
+        ["bench", "ranking", "--data", "x", "--out", "own.txt"],
+        ["bench", "records", "loso", "--data", "x", "--network", "tiny", "--out", "own.txt"],
+        ["data", "fetch", "bidmc", "--out", "own.txt/there"],
+        ["data", "convert", "synthetic", "own.txt"],
+        ["search", "--budget", "80KB", "--data", "synthetic", "--out", "own.txt/run"],
+    ],
+)
+def test_a_file_where_a_folder_is_to_be_is_named_at_once(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.txt").write_text("mine")
+    assert leave(*arguments) == 2
+    assert "own.txt is a file; name a folder" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in Path().iterdir()] == [("own.txt", "mine")]
 
 
 @pytest.mark.parametrize(
