@@ -122,6 +122,7 @@ class _BoardFile(FileModel):
     clocks: list[_ClockFile] = Field(default_factory=list)
     sleep: dict[str, Figure] = Field(default_factory=dict)
     sensors: SensorsFile | None = None
+    other_cores: list[str] = Field(default_factory=list)  # of the part, beside the one costed
 
 
 _KINDS = {
@@ -182,9 +183,12 @@ def read_board(path: Path) -> Board:
         ClockSetting(values[f"clocks.{n}.clock"].value, values[f"clocks.{n}.active_power"])
         for n in range(1, len(file.clocks) + 1)
     ]
-    limit_hz = (
-        values["clock_limit"].value if "clock_limit" in values else _known_limit_hz(file.part)
-    )
+    known = _known(file.part)
+    if known is not None:
+        _check_core(path, file, known)
+    limit = file.clock_limit or (None if known is None else known.clock_limit)
+    where = f"{path}: clock_limit"
+    limit_hz = None if limit is None else in_unit(limit, "clock", where=where).value
     _check_clocks(path, values["clock"].value, settings, limit_hz, file.part)
     _check_power(path, values)
     for key in ("flash", "sram"):
@@ -251,13 +255,24 @@ def _whole(estimate: Estimate | None) -> int | None:
     return None if estimate is None else round(estimate.value)
 
 
-def _known_limit_hz(part: str) -> float | None:
-    """The limit of the same part among the boards that come with the project."""
-    path = BOARDS_DIR / f"{part.lower()}.toml"
-    if not path.is_file():
+def _known(part: str) -> _BoardFile | None:
+    """The same part among the boards that come with the project.
+
+    A part may be named by what is ordered: `STM32H743ZIT6` is an `stm32h743`.
+    """
+    names = [name for name in board_names() if part.lower().startswith(name)]
+    if not names:
         return None
-    figure = read_as(path, _BoardFile, help_text=_HELP).clock_limit
-    return None if figure is None else in_unit(figure, "clock", where=f"{path}: clock_limit").value
+    return read_as(BOARDS_DIR / f"{max(names, key=len)}.toml", _BoardFile, help_text=_HELP)
+
+
+def _check_core(path: Path, file: _BoardFile, known: _BoardFile) -> None:
+    cores = [core_name(core) for core in (known.core, *known.other_cores)]
+    if core_name(file.core) not in cores:
+        raise BoardError(
+            f"{path}: core is {file.core}; {file.part} has a {' and a '.join(cores)}. Correct "
+            "part or core"
+        )
 
 
 def _check_clocks(

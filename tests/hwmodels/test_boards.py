@@ -251,6 +251,45 @@ def test_what_no_part_has_is_refused(tmp_path: Path, old: str, new: str, message
     assert str(caught.value) == f"{path}: {message}"
 
 
+def _of(part: str, core: str) -> str:
+    return GOOD.replace('part = "XYZ1"', f'part = "{part}"').replace("Cortex-M4F", core)
+
+
+@pytest.mark.parametrize(
+    ("part", "core", "has"),
+    [
+        ("nRF52840", "Cortex-M33", "Cortex-M4F"),
+        ("nRF52840-QIAA", "Cortex-M33", "Cortex-M4F"),
+        ("STM32G0B1RET6", "Cortex-M4F", "Cortex-M0+"),
+        ("stm32h7a3", "M4", "Cortex-M7"),
+        ("ESP32-C3", "Xtensa LX7", "RISC-V RV32IMC"),
+        ("STM32WB55", "Cortex-M7", "Cortex-M4F and a Cortex-M0+"),
+    ],
+)
+def test_a_known_part_has_its_own_core(tmp_path: Path, part: str, core: str, has: str) -> None:
+    path = write(tmp_path, _of(part, core))
+    with pytest.raises(BoardError) as caught:
+        load_board(path)
+    said = f"core is {core}; {part} has a {has}. Correct part or core"
+    assert str(caught.value) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("part", "core", "known_as"),
+    [
+        ("STM32L4R5ZI", "ARM Cortex-M4", "Cortex-M4F"),
+        ("STM32H747XI", "Cortex-M4", "Cortex-M4F"),  # its second core
+        ("STM32WB55", "Cortex-M0plus", "Cortex-M0+"),
+        ("XYZ1", "Cortex-M33", "Cortex-M33"),  # no board of the project
+    ],
+)
+def test_any_core_that_a_part_has_is_taken(
+    tmp_path: Path, part: str, core: str, known_as: str
+) -> None:
+    given = _of(part, core).replace("value = 100,", "value = 64,")  # MHz, which all of them reach
+    assert load_board(write(tmp_path, given)).core == known_as
+
+
 @pytest.mark.parametrize(
     ("key", "figure", "said"),
     [
@@ -276,7 +315,7 @@ def test_sensors_that_no_wrist_has(
 
 
 def test_limit_of_a_known_part_is_known(tmp_path: Path) -> None:
-    text = GOOD.replace("XYZ1", "STM32H743").replace("value = 100,", "value = 600,")
+    text = _of("STM32H743", "Cortex-M7").replace("value = 100,", "value = 600,")
     with pytest.raises(BoardError, match=r"clock is 600 MHz; STM32H743 runs at up to 480 MHz"):
         load_board(write(tmp_path, text))
 
