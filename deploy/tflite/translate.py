@@ -37,7 +37,7 @@ _QUANTISE = (
     "int8 operators only; float or uint8 may be at the ends, behind QUANTIZE and DEQUANTIZE"
 )
 _KINDS: dict[str, Kind] = {"INT8": "int8", "UINT8": "uint8", "FLOAT32": "float32"}
-_SHAPES = ("INT32", "INT64")
+_INTEGERS = ("INT32", "INT64")
 
 
 def unique_names(stored: StoredModel) -> list[str]:
@@ -65,7 +65,8 @@ class Translator:
         source = self._input()
         used = [source]
         layers = []
-        operators = [o for o in enumerate(stored.operators) if not self._computes_a_shape(o[1])]
+        shapes = self._shape_operators()
+        operators = [o for o in enumerate(stored.operators) if o[0] not in shapes]
         for index, operator in operators:
             layers.append(self._layer(index, operator))
             used += operator.outputs
@@ -82,6 +83,12 @@ class Translator:
             for index in sorted(set(used))
         )
         names = [self._names[index] for index in stored.outputs if index >= 0]
+        sizes = {index for place in shapes for index in stored.operators[place].outputs}
+        for index in sizes.intersection(stored.outputs):
+            raise GraphError(
+                f"the output {self._names[index]!r} holds sizes of tensors, whatever the network "
+                "reads; convert the model again without it"
+            )
         if not names:
             raise GraphError("the network has no output; convert the model again")
         graph = Graph(
@@ -106,9 +113,21 @@ class Translator:
             )
         return inputs[0]
 
-    def _computes_a_shape(self, operator: StoredOperator) -> bool:
-        kinds = {self._stored.tensors[index].kind for index in operator.outputs if index >= 0}
-        return bool(kinds) and kinds <= set(_SHAPES)
+    def _shape_operators(self) -> set[int]:
+        """Operators that read a tensor's sizes, and those that compute with sizes alone.
+
+        Others may give integers too, of what the network reads, as ARG_MAX does.
+        """
+        tensors = self._stored.tensors
+        known = {index for index, tensor in enumerate(tensors) if tensor.content is not None}
+        found = set()
+        for place, operator in enumerate(self._stored.operators):
+            kinds = {tensors[index].kind for index in operator.outputs if index >= 0}
+            of_sizes = operator.name == "SHAPE" or known.issuperset({*operator.inputs} - {-1})
+            if of_sizes and kinds and kinds <= set(_INTEGERS):
+                found.add(place)
+                known.update(operator.outputs)
+        return found
 
     def _kind(self, index: int) -> Kind:
         kind = self._stored.tensors[index].kind
