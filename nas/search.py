@@ -54,6 +54,7 @@ from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.target import Target, load_target
 from nas.tensorboard import TENSORBOARD, Events, check_tensorboard
 from ppg.readout.transitions import fit_transitions
+from ppgnas.counts import counted
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space
@@ -171,7 +172,10 @@ def prepared(
     fitting = fitting_space(space, people)
     if fitting != space:
         lacking = len(without_acceleration(people))
-        progress.say(f"{lacking} recordings have no acceleration: searching PPG alone.")
+        progress.say(
+            f"{counted(lacking, 'recording has', 'recordings have')} no acceleration: searching "
+            "PPG alone."
+        )
         probed = probed_in(fitting)
     return Search(
         config, run, target, fitting, people, probed, cost_of, progress, make_trainer, site
@@ -275,8 +279,8 @@ class Search:
                 chosen = [next(c for c in chosen if c.number == p.number) for p in picked]
             if len(chosen) < count:
                 progress.say(
-                    f"{len(chosen)} finalists of {count} wanted: the others that were begun "
-                    "are beaten in every objective."
+                    f"{counted(len(chosen), 'finalist')} of {count} wanted: the others that were "
+                    "begun are beaten in every objective."
                 )
             enough = pacing.over() if pacing is not None else lambda: False
             with progress.phase("retraining finalists") as tick:

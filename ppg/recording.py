@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.task import TASK, Task
 
@@ -174,10 +175,10 @@ def with_reference(recordings: Sequence[Recording]) -> tuple[list[Recording], st
     lost = len(recordings) - len(kept)
     if not lost:
         return kept, ""
-    have = "recording has" if lost == 1 else "recordings have"
+    have = "has" if lost == 1 else "have"
     return kept, (
-        f"{lost} of {len(recordings)} {have} no usable reference heart rate: ppgnas predict "
-        "reads them, searches, training and evaluation leave them out"
+        f"{lost} of {counted(len(recordings), 'recording')} {have} no usable reference heart "
+        "rate: ppgnas predict reads them, searches, training and evaluation leave them out"
     )
 
 

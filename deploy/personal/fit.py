@@ -35,6 +35,7 @@ from deploy.personal.head import Head, Ints
 from deploy.personal.kinds import GRADIENT_BITS, Change, Kind, change_of
 from deploy.personal.weights import WEIGHT_BITS, exp2, weights
 from ppg.readout.classes import SOFT_LABEL_BPM
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.task import TASK, Task
 
@@ -119,8 +120,8 @@ def folds(windows: int, task: Task = TASK) -> list[tuple[NDArray[np.int64], NDAr
     """
     if windows < FEWEST_WINDOWS:
         raise DataError(
-            f"{windows} windows with a heart rate to learn from; at least {FEWEST_WINDOWS} are "
-            "needed: give more minutes, or a recording with a reference"
+            f"{counted(windows, 'window')} with a heart rate to learn from; at least "
+            f"{FEWEST_WINDOWS} are needed: give more minutes, or a recording with a reference"
         )
     every, near = np.arange(windows), shared(task)
     edges = [windows * number // FOLDS for number in range(FOLDS + 1)]

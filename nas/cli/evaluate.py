@@ -9,6 +9,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import arithmetic_of, emit, print_notes, verb
 from nas.cli.options import Text
+from ppgnas.counts import counted
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def evaluate(
     if len(kept) < len(recordings):
         notes.insert(
             0,
-            f"{len(recordings) - len(kept)} recordings have no acceleration, which this network "
-            "reads; they are left out.",
+            f"{counted(len(recordings) - len(kept), 'recording has', 'recordings have')} no "
+            "acceleration, which this network reads; left out.",
         )
     print_notes(notes)
     if as_json:
@@ -71,11 +72,11 @@ def as_text(result: Evaluation) -> str:
     unseen = result.unseen
     lines = [
         f"MAE {result.mae_bpm:.2f} BPM raw, {result.mae_bpm_smoothed:.2f} smoothed by "
-        f"{result.smoothing} (mean of {len(result.people)} people, {result.windows} windows, "
-        f"{arithmetic_of(result.mode)}, model.{result.file}"
-        f"{', SYNTHETIC recordings' if result.synthetic else ''}); "
-        f"median person {result.median_person_mae_bpm:.2f}; RMSE {result.rmse_bpm:.2f}; "
-        f"MAPE {result.mape_percent:.1f} %; {result.within_5_bpm:.0%} within 5 BPM"
+        f"{result.smoothing} (mean of {counted(len(result.people), 'person', 'people')}, "
+        f"{counted(result.windows, 'window')}, {arithmetic_of(result.mode)}, "
+        f"model.{result.file}{', SYNTHETIC recordings' if result.synthetic else ''}); median "
+        f"person {result.median_person_mae_bpm:.2f}; RMSE {result.rmse_bpm:.2f}; MAPE "
+        f"{result.mape_percent:.1f} %; {result.within_5_bpm:.0%} within 5 BPM"
     ]
     if result.expected_error_bpm is not None:
         lines.append(
@@ -84,7 +85,7 @@ def as_text(result: Evaluation) -> str:
         )
     if known and unseen is not None:
         lines.append(
-            f"The {unseen.people} people who neither trained nor ranked it: "
+            f"The {counted(unseen.people, 'person', 'people')} who neither trained nor ranked it: "
             f"{unseen.mae_bpm:.2f} BPM raw, {unseen.mae_bpm_smoothed:.2f} smoothed"
         )
     people = [

@@ -12,6 +12,7 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
 from nas.cli.options import Text
+from ppgnas.counts import counted
 
 if TYPE_CHECKING:
     from nas.personal.adapt import Adaptation
@@ -97,15 +98,15 @@ def adapted_text(adapted: Adaptation) -> str:
     """What came of it, in lines."""
     low, high = adapted.taught_bpm
     lines = [
-        f"kind {adapted.kind}, {adapted.windows} windows of {adapted.minutes:g} min teach, "
-        f"{low:.0f} to {high:.0f} BPM"
+        f"kind {adapted.kind}, {counted(adapted.windows, 'window')} of {adapted.minutes:g} min "
+        f"teach, {low:.0f} to {high:.0f} BPM"
     ]
     guard = adapted.guard
     if guard is not None:
         said = "the adapted head stays" if guard.kept else "the factory head stays"
         lines.append(
             f"guard: {guard.before_bpm:.2f} BPM expected before, {guard.after_bpm:.2f} after on "
-            f"{guard.windows} windows by heads that had not learnt from them: {said}"
+            f"{counted(guard.windows, 'window')} by heads that had not learnt from them: {said}"
         )
     before, after = adapted.before, adapted.after
     if before is None or after is None:
@@ -115,7 +116,7 @@ def adapted_text(adapted: Adaptation) -> str:
         )
     else:
         lines.append(
-            f"the rest, {before.windows} windows: {before.mae_bpm:.2f} BPM raw before, "
+            f"the rest, {counted(before.windows, 'window')}: {before.mae_bpm:.2f} BPM raw before, "
             f"{after.mae_bpm:.2f} after; smoothed {before.mae_bpm_smoothed:.2f} and "
             f"{after.mae_bpm_smoothed:.2f}; {adapted.beyond} of them beyond the heart rates that "
             "taught"

@@ -13,6 +13,7 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
 from nas.cli.options import Text
+from ppgnas.counts import counted
 
 if TYPE_CHECKING:
     from nas.models.predict import TraceSummary
@@ -90,11 +91,11 @@ def trace_text(summary: TraceSummary) -> str:
     """The summary of a trace in a line."""
     began = f" (began {summary.started})" if summary.started else ""
     text = (
-        f"{summary.recording}{began}: {summary.readings} readings, "
+        f"{summary.recording}{began}: {counted(summary.readings, 'reading')}, "
         f"{summary.lowest_bpm:.0f} to {summary.highest_bpm:.0f} BPM"
     )
     if summary.flagged:
-        text += f", {summary.flagged} flagged (their windows touch a gap in the signals)"
+        text += f", {summary.flagged} flagged (a gap in the signals lies in the window)"
     if summary.expected_error_bpm is not None:
         text += f", expected error {summary.expected_error_bpm:.2f} BPM"
     if summary.mae_bpm is not None:

@@ -11,6 +11,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import arithmetic_of, command_line, emit, verb
 from nas.cli.options import Text
+from ppgnas.counts import counted
 from ppgnas.parsing import printable
 from ppgnas.tables import text_table
 
@@ -264,8 +265,9 @@ def as_text(run: RunDir) -> str:
     errors = ("file", "MAE BPM", "smoothed", "other files", "search people")
     header = ("model", *errors, "weights", "flash", "SRAM", "ms", "mJ a reading", "path")
     return (
-        f"\n{candidates.considered:,} networks considered, {candidates.evaluated:,} of them fit; "
-        f"{begun}{len(rows)} finalists, in {format_duration(document.time_s.get('total', 0.0))}.\n"
+        f"\n{counted(candidates.considered, 'network')} considered, {candidates.evaluated:,} of "
+        f"them fit; {begun}{counted(len(rows), 'finalist')}, in "
+        f"{format_duration(document.time_s.get('total', 0.0))}.\n"
         "MAE of report people, and of search people, who chose; errors and costs of a row are "
         f"those of its file, {arithmetic_of(document.config.mode)}"
         f"{' (SYNTHETIC recordings)' if document.synthetic else ''}:\n\n"

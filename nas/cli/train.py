@@ -20,6 +20,7 @@ from nas.cli.common import (
     verb,
 )
 from nas.cli.options import Text
+from ppgnas.counts import counted
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def _teacher(config: TrainConfig, out: str, *, as_json: bool) -> None:
     )
     for errors in taught.report:
         print(
-            f"{errors.people} report people, {errors.name}: {errors.mae_bpm:.2f} BPM raw, "
-            f"{errors.mae_bpm_smoothed:.2f} smoothed"
+            f"{counted(errors.people, 'report person', 'report people')}, {errors.name}: "
+            f"{errors.mae_bpm:.2f} BPM raw, {errors.mae_bpm_smoothed:.2f} smoothed"
         )
 
 
@@ -147,7 +148,8 @@ def _network(arch: str, config: TrainConfig, out: str, *, as_json: bool) -> None
     ]
     print(
         f"{out}: report people {'; '.join(files)} ({arithmetic_of(card.mode)}, "
-        f"mean of {len(report.people)} people"
-        f"{', SYNTHETIC recordings' if card.synthetic else ''}); {card.weight_bytes} B of "
-        f"weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms ({card.costs.engine})"
+        f"mean of {counted(len(report.people), 'person', 'people')}"
+        f"{', SYNTHETIC recordings' if card.synthetic else ''}); "
+        f"{card.weight_bytes} B of weights, {card.macs} MAC, {card.costs.latency_ms.value:.2f} ms "
+        f"({card.costs.engine})"
     )

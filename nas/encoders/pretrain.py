@@ -21,6 +21,7 @@ from ppg.npz.folder import files_below
 from ppg.recording import Recording
 from ppg.segments.shards import FEWEST_HOURS, Shards, draw_held_out, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.parsing import one_of
 
@@ -70,8 +71,9 @@ def gather(
     held_out = draw_held_out(shards, seed=seed, fewest_h=held_out_hours)
     train = tuple(person for person in shards.people if person not in held_out)
     say(
-        f"{len(shards)} segments; {len(train)} people train ({shards.hours_of(train):.1f} h), "
-        f"{len(held_out)} are held out ({shards.hours_of(held_out):.1f} h)."
+        f"{len(shards)} segments; {counted(len(train), 'person trains', 'people train')} "
+        f"({shards.hours_of(train):.1f} h), {counted(len(held_out), 'is', 'are')} held out "
+        f"({shards.hours_of(held_out):.1f} h)."
     )
     return Corpus(shards, train, held_out)
 

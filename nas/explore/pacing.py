@@ -25,6 +25,7 @@ from nas.explore.finalists import ENTRANTS
 from nas.run.documents import read_document
 from nas.run.job.machine import core_seconds
 from nas.run.units import format_duration
+from ppgnas.counts import counted
 from ppgnas.files import write_json_atomic
 from search_spaces.arch import Arch
 from search_spaces.plan import plan
@@ -188,7 +189,7 @@ class Pacing:
             f"{format_duration(self.time_s)} are not enough here: a process gets "
             f"{100 * plan.share:.0f} % of a core, and reading, proposals and report alone take "
             f"{format_duration(alone_s)}. The search will end after about "
-            f"{format_duration(plan.time_s)}, with {plan.scale.finalists} finalists that are "
+            f"{format_duration(plan.time_s)}, with {counted(plan.scale.finalists, 'finalist')}, "
             "hardly trained; --time can give it longer."
         )
 

@@ -20,6 +20,7 @@ from ppg.readout.smoothing import Smoothing, most_missing
 from ppg.recording import Recording
 from ppg.references import at_task, nearest
 from ppg.windows import every_window, windows_of
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
 from ppgnas.tables import csv_table
@@ -79,7 +80,7 @@ class Trace(Shown):
         """Whose readings these are."""
         began = f", began {self.started}" if self.started else ""
         synthetic = " (SYNTHETIC)" if self.synthetic else ""
-        return f"{self.name}: {len(self.time_s)} readings{began}{synthetic}"
+        return f"{self.name}: {counted(len(self.time_s), 'reading')}{began}{synthetic}"
 
     def rows(self) -> list[dict[str, float | str | None]]:
         """One row a reading, keyed by `COLUMNS`; None where nothing is known or to be said."""

@@ -17,6 +17,7 @@ from nas.run.card import Card, ModelFile, Reading
 from ppg.readout.confidence import PRIOR_PEOPLE, Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions, usual_transitions
+from ppgnas.counts import counted
 
 if TYPE_CHECKING:
     from deploy.integers.reference import Rule
@@ -73,11 +74,10 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
     found = []
     people = max((row.people for row in held_out.values()), default=PRIOR_PEOPLE + 1)
     if people <= PRIOR_PEOPLE:
-        who = "person" if people == 1 else "people"
         found.append(
-            f"Expected errors rest on {people} search {who}, and as much or more on how other "
-            f"networks erred on {PRIOR_PEOPLE} people: they may be off by a factor of two. More "
-            "search people make them surer."
+            f"Expected errors rest on {counted(people, 'search person', 'search people')}, and as "
+            f"much or more on how other networks erred on {PRIOR_PEOPLE} people: they may be off "
+            "by a factor of two. More search people make them surer."
         )
     return (*found, *doubts(held_out))
 

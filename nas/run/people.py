@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.run.config import SYNTHETIC, TrainConfig
-from nas.run.unlabelled import Unlabelled, gather_unlabelled
+from nas.run.unlabelled import LEFT_OUT, Unlabelled, gather_unlabelled
 from ppg.identity import United, shared_people, united
 from ppg.inspection.channels import channels_note
 from ppg.loaders.registry import read_folder, unread_beside
@@ -16,6 +16,7 @@ from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording, with_channels, with_reference
 from ppg.synthetic import recordings as synthetic
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from search_spaces.space import SearchSpace
 
@@ -83,8 +84,8 @@ def _gathered(
     for option, source, found in read:
         if all(recording.acc is None for recording in found):
             raise DataError(
-                f"{option} {source}: none of its {len(found)} recordings has acceleration, and "
-                f"{who} reads it; choose one that reads PPG alone, or other data"
+                f"{option} {source}: no recording of it has acceleration, and {who} reads it; "
+                "choose one that reads PPG alone, or other data"
             )
 
     def stays(recording: Recording, asked: bool) -> bool:
@@ -100,7 +101,7 @@ def _gathered(
     bare = sum(recording.acc is None for recording in (*recordings, *further))
     lost = bare - len(without_acceleration(people))
     if lost:
-        note = f"{lost} recordings without acceleration are left out."
+        note = counted(lost, *LEFT_OUT)
         people = replace(people, notes=(*people.notes, note))
     return _with_unlabelled(config, people, acceleration=True)
 
@@ -158,8 +159,8 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
         further, dropped = _with_acceleration(further) if further else ([], [])
         if left_out or dropped:
             notes.append(
-                f"{len(left_out) + len(dropped)} recordings have no acceleration and are left "
-                "out (most have it; to use them too, choose a space that reads PPG alone)."
+                f"{counted(len(left_out) + len(dropped), *LEFT_OUT)} Most have it; to use them "
+                "too, choose a space that reads PPG alone."
             )
     people = _divided(config, recordings, further, notes)
     acceleration = not without_acceleration(people)
@@ -298,9 +299,9 @@ def read_labelled(source: str, *, seed: int) -> tuple[list[Recording], str]:
     kept, note = with_reference(recordings)
     if not kept:
         raise DataError(
-            f"{source}: none of its {len(recordings)} recordings has a usable reference heart "
-            "rate; allowed: one at least. Read them with ppgnas predict, or add hr_bpm, "
-            "hr_start_s and hr_valid (ppgnas data inspect says what is there)."
+            f"{source}: no recording of it has a usable reference heart rate; allowed: one at "
+            "least. Read them with ppgnas predict, or add hr_bpm, hr_start_s and hr_valid "
+            "(ppgnas data inspect says what is there)."
         )
     return kept, note and f"{source}: {note}."
 
@@ -323,7 +324,8 @@ def fitting_space(space: SearchSpace, people: People) -> SearchSpace:
         return space.restricted(acceleration=False)
     first = f"{lacking[0].dataset}/{lacking[0].name}"
     raise DataError(
-        f"{len(lacking)} recordings have no acceleration (the first is {first}), and every "
-        f"network of the space {space.name!r} that was asked for reads it; leave those recordings "
-        "out, or search networks that read PPG alone: `student_inputs` ppg, `space` default"
+        f"{counted(len(lacking), 'recording has', 'recordings have')} no acceleration (the first "
+        f"is {first}), and every network of the space {space.name!r} that was asked for reads it; "
+        "leave those recordings out, or search networks that read PPG alone: `student_inputs` "
+        "ppg, `space` default"
     )

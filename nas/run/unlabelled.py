@@ -10,7 +10,13 @@ from ppg.identity import shared_people
 from ppg.loaders.registry import read_folder
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
+
+LEFT_OUT = (
+    "recording without acceleration is left out.",
+    "recordings without acceleration are left out.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +36,8 @@ class UnlabelledFacts:
     @property
     def sentence(self) -> str:
         """The same for people."""
-        who = "person" if self.people == 1 else "people"
-        return f"{self.people} {who}, {self.hours:.1f} h of {self.source}"
+        people = counted(self.people, "person", "people")
+        return f"{people}, {self.hours:.1f} h of {self.source}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +69,11 @@ def gather_unlabelled(
         lost = len(read) - len(found)
         if not found:
             raise DataError(
-                f"`unlabelled` {source}: none of its {lost} recordings has acceleration, and "
-                "networks or their teacher read it; choose some that read PPG alone, or leave "
-                "`unlabelled` out"
+                f"`unlabelled` {source}: no recording of it has acceleration, and networks or "
+                "their teacher read it; choose some that read PPG alone, or leave `unlabelled` "
+                "out"
             )
-        notes.append(f"{source}: {lost} recordings without acceleration are left out.")
+        notes.append(f"{source}: {counted(lost, *LEFT_OUT)}")
     shared = shared_people(judges, found)
     if shared:
         listed = "; ".join(

@@ -19,6 +19,7 @@ from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
+from ppgnas.counts import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 NEAR_BPM = 6.0  # a peak that is the reference's, or the one before's
@@ -251,8 +252,9 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
     if zero.any() and abs(float(np.median(values))) > AWAY * size:
         yield (
             "zeros",
-            f"holds {int(zero.sum())} samples of 0 among values of {np.median(values):.6g}: where "
-            "they mean that nothing was measured, leave their cells empty, and they are gaps",
+            f"holds {counted(int(zero.sum()), 'sample')} of 0 among values of "
+            f"{np.median(values):.6g}: where they mean that nothing was measured, leave their "
+            "cells empty, and they are gaps",
         )
         known = np.flatnonzero(~zero)
         values = np.interp(np.arange(len(values)), known, values[known])
@@ -320,8 +322,9 @@ def channels_note(recordings: Sequence[Recording]) -> str:
         return ""
     first, message = found[0]
     count = len({(one.dataset, one.name) for one, _ in found})
+    have = "has" if count == 1 else "have"
     return (
-        f"{count} of {len(several)} recordings have a PPG channel that looks wrong (the first is "
-        f"{first.dataset}/{first.name}: {message}). ppgnas data inspect lists them, ppgnas data "
-        "convert --channels writes recordings without it."
+        f"{count} of {counted(len(several), 'recording')} {have} a PPG channel that looks wrong "
+        f"(the first is {first.dataset}/{first.name}: {message}). ppgnas data inspect "
+        "lists them, ppgnas data convert --channels writes recordings without it."
     )

@@ -18,6 +18,7 @@ from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
 from ppg.plausible import GRAVITY_G, median_acc_g
 from ppg.recording import Recording, with_reference
+from ppgnas.counts import counted
 
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
@@ -215,8 +216,8 @@ def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:
         how = "without movement" if felt else "annotated as rest"
         yield (
             "poor at rest",
-            f"the strongest peak is {error:.1f} BPM off in {row.still_windows} windows {how}: "
-            "a poor signal, a wrong reference or a wrong rate",
+            f"the strongest peak is {error:.1f} BPM off in {counted(row.still_windows, 'window')} "
+            f"{how}: a poor signal, a wrong reference or a wrong rate",
         )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ppg.plausible import GRAVITY_G, apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
+from ppgnas.counts import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 RAILED_SHARE = 0.01
@@ -81,7 +82,11 @@ def reference_noise_bpm(recording: Recording) -> float | None:
 
 def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
     if not np.isfinite(channel).all():
-        yield "not finite", f"{name}: {int((~np.isfinite(channel)).sum())} samples are no numbers"
+        yield (
+            "not finite",
+            f"{name}: {counted(int((~np.isfinite(channel)).sum()), 'sample is', 'samples are')} "
+            "no numbers",
+        )
         return
     if np.ptp(channel) == 0:
         yield "constant", f"{name} is constant ({channel[0]:g}): a dead or missing channel"

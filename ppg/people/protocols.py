@@ -27,6 +27,7 @@ import numpy as np
 
 from ppg.people.split import SEARCH_SHARE, UNMAPPED, Split, mapped, people_of
 from ppg.recording import Recording, data_set_of
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 
 DALIA = "ppg_dalia"
@@ -200,8 +201,8 @@ def _one_fold(
     train = people_of(r for r in recordings if not tested(r))
     if not report or len(train) < 2:
         raise DataError(
-            f"protocol {name}: {len(train)} people to train on and {len(report)} to test; needed: "
-            "at least 2 and 1."
+            f"protocol {name}: {counted(len(train), 'person', 'people')} to train on and "
+            f"{len(report)} to test; needed: at least 2 and 1."
         )
     return [Fold(fold, _split(train, report, seed))]
 
@@ -226,7 +227,10 @@ def k_fold(recordings: Sequence[Recording], seed: int, *, count: int) -> list[Fo
     people = people_of(recordings)
     tested = mapped(people)
     if len(tested) < count:
-        raise DataError(f"protocol kfold: {len(tested)} people for {count} folds; give fewer.")
+        raise DataError(
+            f"protocol kfold: {counted(len(tested), 'person', 'people')} for {count} folds; give "
+            "fewer."
+        )
     rng = np.random.default_rng((seed, 11))
     order = sorted(tested, key=lambda person: (data_set_of(person), rng.random()))
     groups = [sorted(order[start::count]) for start in range(count)]
@@ -264,7 +268,8 @@ def _split(eligible: Sequence[str], report: Sequence[str], seed: int) -> Split:
     free = mapped(eligible)
     if len(free) < 2:
         raise DataError(
-            f"protocol: {len(free)} people are left to train and validate; at least 2 are needed."
+            f"protocol: {counted(len(free), 'person is', 'people are')} left to train and "
+            "validate; at least 2 are needed."
         )
     rng = np.random.default_rng((seed, 12))
     count = int(np.clip(round(SEARCH_SHARE * len(free)), 1, len(free) - 1))

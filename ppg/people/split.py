@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ppg.recording import Recording, data_set_of
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import text_of
 from ppgnas.parsing import parse_json
@@ -130,9 +131,9 @@ def draw_split(
     if report_from not in UNMAPPED:
         if len(eligible) < 3:
             raise DataError(
-                f"split: {len(eligible)} people with usable windows; at least 3 are needed, one "
-                f"each to train, to search and to report on. Add recordings of other people "
-                f"({', '.join(sorted(UNMAPPED))} does not count)."
+                f"split: {counted(len(eligible), 'person', 'people')} with usable windows; at "
+                "least 3 are needed, one each to train, to search and to report on. Add "
+                f"recordings of other people ({', '.join(sorted(UNMAPPED))} does not count)."
             )
         share = REPORT_SHARE if report_from is None else REPORT_FROM_SHARE
         home = mapped(home)
@@ -240,8 +241,8 @@ def _check_seed(seed: int) -> None:
 def _draw_search(eligible: Sequence[str], *, seed: int) -> list[str]:
     if len(eligible) < 2:
         raise DataError(
-            f"split: {len(eligible)} people are left to train and search; at least 2 are needed. "
-            f"Add recordings of other people, or report on fewer."
+            f"split: {counted(len(eligible), 'person is', 'people are')} left to train and "
+            "search; at least 2 are needed. Add recordings of other people, or report on fewer."
         )
     count = int(np.clip(round(SEARCH_SHARE * len(eligible)), 1, len(eligible) - 1))
     return _draw(eligible, count=count, seed=seed, purpose="search")

@@ -26,6 +26,7 @@ from ppg.identity import united
 from ppg.npz.folder import UNREADABLE, fingerprint
 from ppg.recording import Recording, data_set_of
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, cut
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
@@ -162,8 +163,8 @@ def write_shards(
         columns.append((np.full(len(found.start), number), found))
     for what, count in lost.items():
         if count:
-            have = "recording has" if count == 1 else "recordings have"
-            say(f"{count} {have} {what}, which an encoder learns from; left out.")
+            said = counted(count, "recording has", "recordings have")
+            say(f"{said} {what}, which an encoder learns from; left out.")
     if not light:
         raise DataError(
             f"`data` has no recording with acceleration and a segment of {SEGMENT_S} s without a "
@@ -300,8 +301,8 @@ def draw_held_out(shards: Shards, *, seed: int, fewest_h: float = FEWEST_HOURS) 
     hours = shards.hours_of(drawn)
     if hours < fewest_h or not drawn:
         raise DataError(
-            f"{len(drawn)} of {len(shards.people)} people are held out, who last {hours:.2f} h; "
-            f"at least {fewest_h:g} h of whole people must be, or a retrieval says nothing. Add "
-            "recordings, or ask for less with `held_out_hours`"
+            f"of {counted(len(shards.people), 'person', 'people')}, {len(drawn)} held out last "
+            f"{hours:.2f} h; at least {fewest_h:g} h of whole people must be, or a retrieval says "
+            "nothing. Add recordings, or ask for less with `held_out_hours`"
         )
     return tuple(sorted(drawn))

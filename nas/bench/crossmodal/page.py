@@ -30,6 +30,7 @@ from nas.run.job.machine import versions
 from nas.run.units import format_duration
 from ppg.people.metrics import DRAWS as RESAMPLED
 from ppg.people.metrics import bootstrap_mean
+from ppgnas.counts import counted
 from ppgnas.tables import markdown_cell, markdown_table
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def crossmodal_page(found: Crossmodal, command: str) -> str:
         "# From PPG to acceleration",
         f"    {command}",
         f"{'**Synthetic recordings.** ' if shards.synthetic else ''}{len(shards)} segments of "
-        f"30 s; {len(corpus.train)} people train ({shards.hours_of(corpus.train):.1f} h), "
-        f"{len(corpus.held_out)} whole people are held out "
+        f"30 s; {counted(len(corpus.train), 'person trains', 'people train')} "
+        f"({shards.hours_of(corpus.train):.1f} h), "
+        f"{counted(len(corpus.held_out), 'whole person is', 'whole people are')} held out "
         f"({shards.hours_of(corpus.held_out):.1f} h): "
         f"{', '.join(map(markdown_cell, corpus.held_out))}. Labelled: {counts}. Preset "
         f"{found.config.preset}, PPG encoder {found.config.method}, seed {found.config.seed}.",

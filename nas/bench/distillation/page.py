@@ -20,6 +20,7 @@ from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 from nas.report.figures import BLUE, GREY, ORANGE, RED, figure, label
 from nas.run.units import format_bytes
+from ppgnas.counts import counted
 from ppgnas.tables import markdown_table, text_table
 
 if TYPE_CHECKING:
@@ -175,7 +176,9 @@ def teacher_name(name: str) -> str:
 
 
 _PARTS: tuple[Callable[[Recipe], str | None], ...] = (
-    lambda recipe: "all people" if recipe.people is None else f"{recipe.people} people",
+    lambda recipe: (
+        "all people" if recipe.people is None else counted(recipe.people, "person", "people")
+    ),
     lambda recipe: "unlabelled people" if recipe.unlabelled else None,
     lambda recipe: None if recipe.calibrated else "no temperature",
     lambda recipe: recipe.stages,

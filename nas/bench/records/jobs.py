@@ -17,12 +17,14 @@ from nas.bench.records.record import Identity, read_record
 from nas.models.names import ModelError, find_model
 from nas.run.config import EFFORT_TRIALS, SYNTHETIC, check_choice
 from nas.run.people import read_labelled
+from nas.run.unlabelled import LEFT_OUT
 from ppg.augment.bank import PREPARATION
 from ppg.baselines import BASELINES, baseline
 from ppg.identity import united
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import FOLDS, Protocol, protocol
 from ppg.recording import Recording
+from ppgnas.counts import counted
 from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
 from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
@@ -138,7 +140,7 @@ def read_for(
             )
         if len(having) < len(recordings):
             count = len(recordings) - len(having)
-            say(f"{config.network}: {count} recordings without acceleration are left out.")
+            say(f"{config.network}: {counted(count, *LEFT_OUT)}")
         recordings = having
     return recordings
 

@@ -17,6 +17,7 @@ from nas.bench.records.record import Errors, Record, RecordCosts, Setting, read_
 from ppg.people.metrics import bootstrap_mean
 from ppg.people.protocols import options_of
 from ppg.recording import data_set_of
+from ppgnas.counts import counted
 from ppgnas.errors import RunError
 from ppgnas.tables import markdown_table
 
@@ -276,5 +277,5 @@ def _details(entry: Entry) -> list[str]:
         rows = [(name, row["people"], *cells(row)) for name, row in entry.activities.items()]
         lines += [markdown_table(("activity", "people", *columns), rows), ""]
     shown = [(name, entry.windows[name], *cells(row)) for name, row in worst[:WORST]]
-    lines += [f"Worst {len(shown)} of {len(worst)} people:", ""]
+    lines += [f"Worst {len(shown)} of {counted(len(worst), 'person', 'people')}:", ""]
     return [*lines, markdown_table(("person", "windows", *columns), shown)]

@@ -10,6 +10,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import command_line, emit, folder_for, goes_on, page_file, seeds_of, verb
 from nas.cli.options import Text
+from ppgnas.counts import counted
 
 
 @verb
@@ -121,7 +122,7 @@ def _speed(run: str | None, *, as_json: bool) -> None:
     if found is not None:
         print(
             f"{found.path}: {found.considered} considered, {found.evaluated} of them fit, "
-            f"{found.finalists} finalists"
+            f"{counted(found.finalists, 'finalist')}"
         )
         for phase, seconds in found.time_s.items():
             print(f"{phase:<26} {format_duration(seconds)}")

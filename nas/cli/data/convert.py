@@ -11,6 +11,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, folder_for, print_notes, verb
 from nas.cli.data.options import reads_a_file
+from ppgnas.counts import counted
 
 
 @verb
@@ -95,7 +96,7 @@ def convert(
     if lost:
         print_notes([f"{out}: {lost}."])
     look = f"ppgnas data inspect {shlex.quote(out)}"
-    print(f"{len(files)} recordings in {out}; look at them with: {look}")
+    print(f"{counted(len(files), 'recording')} in {out}; inspect with: {look}")
 
 
 def write_guess(folder: Path, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, folder_for, verb
 from nas.cli.options import Text
+from ppgnas.counts import counted
 from ppgnas.parsing import printable
 
 
@@ -47,8 +48,8 @@ def fetch_data(
         emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
         return
     print(
-        f"{len(files)} files in {folder}; look at them with: "
-        f"ppgnas data inspect {shlex.quote(str(folder))}"
+        f"{counted(len(files), 'file')} in {folder}; look at them with: ppgnas data inspect "
+        f"{shlex.quote(str(folder))}"
     )
 
 

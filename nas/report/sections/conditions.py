@@ -16,6 +16,7 @@ from nas.report.loading import Predictions, RunData
 from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu
 from ppg.people.metrics import person_weights
+from ppgnas.counts import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -86,9 +87,12 @@ def _draw_rates(bins: list[RateBin], *, synthetic: bool) -> go.Figure:
             name=kind,
             x=[f"{each.low_bpm}-{each.low_bpm + BIN_BPM}" for each in bins],
             y=[each.mae_bpm[kind] for each in bins],
-            customdata=[[each.windows, each.people] for each in bins],
-            hovertemplate=f"{kind} %{{y:.2f}} BPM<br>%{{customdata[0]}} windows of "
-            "%{customdata[1]} people<extra></extra>",
+            customdata=[
+                [counted(each.windows, "window"), counted(each.people, "person", "people")]
+                for each in bins
+            ],
+            hovertemplate=f"{kind} %{{y:.2f}} BPM<br>%{{customdata[0]}} of "
+            "%{customdata[1]}<extra></extra>",
             marker_color=color,
         )
     drawn.update_xaxes(type="category")

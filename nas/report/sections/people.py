@@ -11,6 +11,7 @@ from nas.report.loading import RunData
 from nas.report.page import Menu, Section, fixed, section
 from nas.run.card import ReportErrors
 from ppg.people.metrics import DataSetErrors, PersonErrors
+from ppgnas.counts import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -103,7 +104,7 @@ def _people_of(run: RunData) -> dict[str, int]:
 
 def _draw_datasets(run: RunData, errors_of: Callable[[DataSetErrors], float]) -> go.Figure:
     people = _people_of(run)
-    names = [f"{label(d)}<br>{n} {'person' if n == 1 else 'people'}" for d, n in people.items()]
+    names = [f"{label(d)}<br>{counted(n, 'person', 'people')}" for d, n in people.items()]
     height_px = 170 + len(names) * max(34, 14 * len(run.finalists))
     drawn = figure(height_px, "MAE (BPM)", synthetic=run.synthetic, bargap=0.25)
     drawn.update_layout(

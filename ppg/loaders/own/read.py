@@ -42,6 +42,7 @@ from ppg.loaders.own.units import per_g, per_g_of
 from ppg.plausible import SLACK_S
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
@@ -261,9 +262,9 @@ def _labelled(
     known = np.isfinite(labels.hr_bpm)
     if not recording.measured(start_s)[known].any():
         raise DataError(
-            f"{path}: each of the {int(known.sum())} windows with a heart rate touches a gap: "
-            f"{len(recording.gaps)} holes in the signals; allowed: {WINDOW_S:g} s without one. "
-            f"Do the files have every row?"
+            f"{path}: every window with a heart rate touches a gap: "
+            f"{counted(len(recording.gaps), 'hole')} in the signals; allowed: {WINDOW_S:g} s "
+            "without one. Do the files have every row?"
         )
     recording = checked(path, recording)
     if not recording.usable.any():

@@ -13,6 +13,7 @@ from ppg.loaders.own.clocks import FASTEST_HZ, Clock, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, row_times
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.task import WINDOW_S
 
@@ -282,8 +283,9 @@ def _without_doubled(path: Path, what: str, series: Series, say: Callable[[str],
         return series  # packets
     one = int(again[0])
     say(
-        f"{path.name}: {len(again)} rows of {what} have the time of the row before (the first in "
-        f"line {series.line[one]}, {series.time_s[one]:.15g} s) and are left out."
+        f"{path.name}: {counted(len(again), f'row of {what} has', f'rows of {what} have')} the "
+        f"time of the row before (the first in line {series.line[one]}, {series.time_s[one]:.15g} "
+        "s); left out."
     )
     return replace(
         series,

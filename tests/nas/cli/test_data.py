@@ -206,7 +206,7 @@ def test_a_file_without_a_reference_can_be_predicted(
     assert "no reference: own: 1 of 1 recording has no usable reference heart rate" in said
     assert leave("search", "--budget", "80KB", "--data", str(out), "--out", str(out / "run")) == 2
     said = capsys.readouterr().err
-    assert f"{out}: none of its 1 recordings has a usable reference heart rate" in said
+    assert f"{out}: no recording of it has a usable reference heart rate" in said
     notes: list[str] = []
     asis = find_recording(str(source), say=notes.append)
     assert asis.usable.any() and asis.ppg.shape == recording.ppg.shape

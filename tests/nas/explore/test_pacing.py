@@ -113,7 +113,7 @@ def test_a_time_that_is_too_short_is_told_at_once(tmp_path: Path) -> None:
     assert said == [
         "2 min 00 s are not enough here: a process gets 25 % of a core, and reading, proposals "
         "and report alone take 1 min 21 s. The search will end after about 2 min 07 s, with 2 "
-        "finalists that are hardly trained; --time can give it longer."
+        "finalists, hardly trained; --time can give it longer."
     ]
     assert clock.now_s == 12.0
     assert (paced.time_s, paced.ends_s) == pytest.approx((127.4, 127.4), abs=0.1)

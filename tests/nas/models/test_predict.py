@@ -118,7 +118,7 @@ def test_readings_over_a_gap_are_flagged(tmp_path: Path) -> None:
     assert (
         summary.reference_readings == (whole.usable & found.measured(whole.window_start_s)).sum()
     )
-    said = f"{summary.flagged} flagged (their windows touch a gap in the signals)"
+    said = f"{summary.flagged} flagged (a gap in the signals lies in the window)"
     assert said in trace_text(summary) and "flagged" not in trace_text(trace_summary(plain))
     (band,) = _draw_trace(trace).layout.shapes
     assert (band.x0, band.x1) == (20.0, 40.0)

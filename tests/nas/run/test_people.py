@@ -53,7 +53,7 @@ def test_people_without_a_reference_are_left_out(
     (note,) = people.notes
     assert note.startswith(f"{data}: 3 of 8 recordings have no usable reference heart rate")
     assert len(read_source(str(data), seed=0)) == 8
-    with pytest.raises(DataError, match="none of its 3 recordings has a usable reference"):
+    with pytest.raises(DataError, match="no recording of it has a usable reference"):
         gather(_config(tmp_path / "a" / "ward"), load_space("default"))
 
 
@@ -142,7 +142,7 @@ def test_the_few_report_recordings_without_are_left_out(
     _write(report, [replace(recordings[5], **BARE)], "ward")
     people = gather(_config(data, report_data=str(report)), load_space("default"))
     assert not any(r.dataset == "ward" for r in people.recordings)
-    assert "1 recordings have no acceleration and are left out" in people.notes[0]
+    assert "1 recording without acceleration is left out" in people.notes[0]
     assert fitting_space(load_space("default"), people) == load_space("default")
 
 
@@ -193,13 +193,15 @@ def test_nothing_to_show_a_teacher_that_reads_acceleration(
 ) -> None:
     bare = _write(tmp_path / "a", recordings[:5], "finger", **BARE)
     config = _config(bare, **TAUGHT)
-    with pytest.raises(DataError, match=r"none of its 5 recordings has acceleration, and the t"):
+    with pytest.raises(DataError, match=r"no recording of it has acceleration, and the t"):
         gather_for(config, acceleration=False)
-    with pytest.raises(DataError, match=r"recordings has acceleration, and the network reads it"):
+    with pytest.raises(
+        DataError, match=r"no recording of it has acceleration, and the network reads it"
+    ):
         gather_for(config, acceleration=True)
     watch = _write(tmp_path / "b", recordings[5:], "watch")
     config = _config(watch, report_data=str(bare), **TAUGHT)
-    with pytest.raises(DataError, match=r"^`report_data` .*: none of its 5 recordings has accel"):
+    with pytest.raises(DataError, match=r"^`report_data` .*: no recording of it has accel"):
         gather_for(config, acceleration=True)
     config = _config(bare, **TAUGHT)
     _write(bare, recordings[5:], "watch")

@@ -65,7 +65,7 @@ def test_all_with_acceleration_are_used_and_said(
         hours=0.02,
     )
     assert people.notes[-2:] == (
-        f"{folder}: 1 recordings without acceleration are left out.",
+        f"{folder}: 1 recording without acceleration is left out.",
         f"The teacher alone labels 2 people, 0.0 h of {folder}.",
     )
     assert gather(_config(data), load_space("tiny")).fingerprint == people.fingerprint
@@ -79,7 +79,7 @@ def test_networks_of_ppg_alone_use_everybody(
     people = gather_for(config, acceleration=False)
     assert people.unlabelled is not None and people.unlabelled.facts.people == 3
     alone = str(_write(tmp_path / "alone", others[2:]))
-    with pytest.raises(DataError, match=r"`unlabelled` .*: none of its 1 recordings has acc"):
+    with pytest.raises(DataError, match=r"`unlabelled` .*: no recording of it has acc"):
         gather_for(replace(config, unlabelled=alone), acceleration=True)
 
 

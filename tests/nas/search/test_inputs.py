@@ -66,7 +66,9 @@ def test_the_few_without_acceleration_are_left_out(people: Path, tmp_path: Path)
         write_recording(tmp_path / "data" / "mixed" / f"{recording.subject}.npz", kept)
     config = config_for(tmp_path / "data", space="default")
     gathered = gather(config, load_space("default"))
-    assert gathered.notes[0].startswith("2 recordings have no acceleration and are left out")
+    assert gathered.notes[0].startswith(
+        "2 recordings without acceleration are left out. Most have it"
+    )
     assert all(recording.acc is not None for recording in gathered.recordings)
     assert fitting_space(load_space("default"), gathered) == load_space("default")
 

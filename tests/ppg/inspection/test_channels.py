@@ -185,7 +185,7 @@ def test_a_search_says_that_channels_look_wrong() -> None:
     spoilt, good = _with(_noise()), replace(_with(_pulse()), name="good")
     assert channels_note([good, _recording(seed=1)]) == ""
     note = channels_note([good, spoilt, _recording(seed=1)])
-    assert note.startswith("1 of 2 recordings have a PPG channel that looks wrong (the first is ")
+    assert note.startswith("1 of 2 recordings has a PPG channel that looks wrong (the first is ")
     assert "lab/r0: PPG channel 2 shows no pulse" in note
     assert channels_note([good, replace(spoilt, synthetic=True)]) == ""
 

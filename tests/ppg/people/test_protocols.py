@@ -90,7 +90,7 @@ def test_what_cannot_be_run_is_refused() -> None:
         protocol("bami1-bami2", tested=("a",))
     with pytest.raises(DataError, match="no recording of bami1 or bami2; the data hold a"):
         protocol("bami1-bami2").select(people("a", 3))
-    with pytest.raises(DataError, match="1 people are left to train and validate"):
+    with pytest.raises(DataError, match="1 person is left to train and validate"):
         protocol("loso").folds(people("a", 2), 0)
     with pytest.raises(DataError, match="0 folds"):
         protocol("kfold", folds=0)

@@ -85,7 +85,8 @@ def test_report_from_a_single_person() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_people_says_how_many_are_needed(count: int) -> None:
     text = message(lambda: draw_split(_people(a=count), seed=0))
-    assert f"{count} people with usable windows; at least 3 are needed" in text
+    who = "1 person" if count == 1 else f"{count} people"
+    assert f"{who} with usable windows; at least 3 are needed" in text
 
 
 def test_three_people_are_enough() -> None:
@@ -183,7 +184,7 @@ def test_report_people_from_another_folder() -> None:
     text = message(lambda: split_before_report(_people(a=20), _people(a=1), seed=1))
     assert "'a/P00' is in both" in text
     text = message(lambda: split_before_report(_people(a=1), _people(b=1), seed=1))
-    assert "1 people are left to train and search; at least 2" in text
+    assert "1 person is left to train and search; at least 2" in text
 
 
 def _write(tmp_path: Path, document: Any) -> Path:
