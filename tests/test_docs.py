@@ -84,6 +84,29 @@ def test_a_wrong_command_would_be_noticed() -> None:
     assert "--wish" in problem_of(predict, ["results/run:2", "walk.csv", "--wish"])
 
 
+def _verbs(command: Any, before: str = "") -> list[str]:
+    """Every verb, `data inspect` among them."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return [before.strip()]
+    return [verb for name, each in inner.items() for verb in _verbs(each, f"{before} {name}")]
+
+
+def test_every_verb_is_in_a_page() -> None:
+    """With its whole name, or a bench in a table of benches."""
+    from nas.cli.main import app
+
+    pages = " ".join((ROOT / page).read_text() for page in PAGES)
+    verbs = _verbs(typer.main.get_command(app))
+    assert len(verbs) > 30 and "bench training" in verbs and "engines list" in verbs
+
+    def is_there(verb: str) -> bool:
+        cell = f"| `{verb.split()[-1]}`" if verb.startswith("bench ") else "\0"
+        return bool(re.search(rf"(ppgnas |`){verb}\b", pages)) or cell in pages
+
+    assert [verb for verb in verbs if not is_there(verb)] == []
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         path = ROOT / page

@@ -115,7 +115,8 @@ Rate = Annotated[
     typer.Option(
         "--rate",
         "--period",
-        help="Time from one reading to the next; default: as the run, else the network's stride.",
+        help="Time from one reading to the next, for example 4s; default: as the run, else the "
+        "network's stride. (Where recordings are read, --rate is of the rows of a file.)",
     ),
 ]
 PpgHz = Annotated[

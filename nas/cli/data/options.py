@@ -85,7 +85,12 @@ def _options(
         Text, typer.Option("--subject-column", help="Column of people: a recording for each.")
     ] = None,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", help="Rows a second where there is no time column.")
+        float | None,
+        typer.Option(
+            "--rate",
+            help="Rows of the file a second, for example 64, where there is no time column. "
+            "(Where networks are costed, --rate is the time from one reading to the next.)",
+        ),
     ] = None,
     acc_file: Annotated[
         Text, typer.Option("--acc-csv", help="File of the acceleration if it has its own.")

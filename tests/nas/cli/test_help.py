@@ -54,6 +54,24 @@ def test_every_verb_has_help_with_an_example(
     assert re.search(rf"^  ppgnas {verb}( |$)", printed, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("verb", "meaning"),
+    [
+        *((verb, "Time from one reading to the next") for verb in ("search", "score", "rescore")),
+        *(
+            (verb, "Rows of the file a second")
+            for verb in ("predict", "personalize", "embed", "data inspect", "data convert")
+        ),
+    ],
+)
+def test_help_says_which_rate_it_is(
+    verb: str, meaning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(*verb.split(), "--help") == 0
+    options = " ".join(capsys.readouterr().out.split())
+    assert re.search(rf"--rate(, --period)? <(str|float)> {meaning}", options)
+
+
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave("--help") == 0
     printed = capsys.readouterr().out
