@@ -31,7 +31,6 @@ from hwmodels.path import PATH_COLUMNS, PathCost, Surroundings, path_cost, shape
 from hwmodels.power import PERIOD_S, average_power_mw, energy_mj
 from hwmodels.streaming import over
 from ppgnas.notebook import Shown
-from ppgnas.room import left_words
 from ppgnas.task import Mode
 
 # Above this share of the cycles, kernels without a fitted law put a network out of range.
@@ -132,9 +131,9 @@ class Scorecard(Shown):
         found = (found if over else []) + ([f"does not keep up: needs {late}"] if late else [])
         if found:
             return "; ".join(found)
-        left = ", ".join(f"{name} {left_words(1 - share)}" for name, share in memory.items())
+        left = ", ".join(f"{name} {1 / share:.3g}x" for name, share in memory.items())
         unsure = _needs(self._taken("high"))
-        return left + (unsure and f"; at the high end it needs {unsure}")
+        return f"room left: {left}" + (unsure and f"; at the high end it needs {unsure}")
 
     @property
     def caption(self) -> str:

@@ -286,13 +286,9 @@ class Search:
             with progress.phase("retraining finalists") as tick:
                 chosen = retrain_finalists(chosen, trainer, run, tick, enough=enough)
             finalists = ranked(chosen, run)
+            judging, threads = self._judging(), self.site.side_by_side
             with progress.phase("writing finalists") as tick:
-                write_finalists(
-                    *(finalists, self._judging()),
-                    run=run,
-                    progress=tick,
-                    threads=self.site.side_by_side,
-                )
+                write_finalists(finalists, judging, run=run, progress=tick, threads=threads)
             rows = baseline_rows(self.people.train, self.people.report, self.space.task)
             write_rows(run.path, BASELINES, rows)
         numbers = {f.candidate.number: index + 1 for index, f in enumerate(finalists)}

@@ -1,4 +1,4 @@
-"""Room under a limit, in words: everywhere as the share of the limit that is left."""
+"""Room under a limit as tables say it: the share of the limit that is left."""
 
 
 def left_words(share: float) -> str:

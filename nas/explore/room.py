@@ -5,7 +5,6 @@ from __future__ import annotations
 from nas.explore.problem import cost_of_limit
 from nas.run.candidates import Candidates
 from ppgnas.counts import counted
-from ppgnas.room import left_words
 
 LEAST_ROOM = 1.1  # times the largest network; with less the budget is about what the space holds
 
@@ -30,10 +29,10 @@ def room_words(candidates: Candidates) -> str:
     if not room:
         return ""
     networks = counted(len(candidates.candidates), "network")
-    listed = ", ".join(f"{name} {left_words(1 - 1 / times)}" for name, times in room.items())
+    listed = ", ".join(f"{name} {times:.2g}x" for name, times in room.items())
     which = "budget" if len(room) == 1 else "budgets"
     return (
         f"The {which} of {' and '.join(room)} never acted: the largest of "
-        f"{networks} keeps {'it' if len(room) == 1 else 'them'} ({listed}). A tighter one, or a "
-        "search space of larger networks, would use it."
+        f"{networks} keeps {'it' if len(room) == 1 else 'them'} (room left: {listed}). A "
+        "tighter one, or a search space of larger networks, would use it."
     )

@@ -98,7 +98,7 @@ def test_case_on_paper() -> None:
 @pytest.mark.parametrize(
     ("flash_bytes", "sram_bytes", "said"),
     [
-        (14_069 * 6, 5084 * 3, "flash 83 % left, SRAM 67 % left"),
+        (14_069 * 6, 5084 * 3, "room left: flash 6x, SRAM 3x"),
         (
             14_069 // 50,
             5084 * 3,
@@ -113,7 +113,7 @@ def test_case_on_paper() -> None:
         (
             14_200,
             5084,
-            "flash 0.9 % left, SRAM 0 % left; "
+            "room left: flash 1.01x, SRAM 1x; "
             "at the high end it needs 1.01x the flash and 1.11x the SRAM",
         ),
     ],

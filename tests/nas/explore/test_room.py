@@ -30,9 +30,9 @@ def test_what_is_said() -> None:
     assert room_words(MADE) == room_words(replace(MADE, candidates=())) == ""
     one = replace(MADE, budgets=Budgets(flash_bytes=81920, latency_ms=45.0))
     assert room_words(one) == (
-        "The budget of latency never acted: the largest of 2 networks keeps it (latency "
-        "83 % left). A tighter one, or a search space of larger networks, would use it."
+        "The budget of latency never acted: the largest of 2 networks keeps it (room left: "
+        "latency 6x). A tighter one, or a search space of larger networks, would use it."
     )
     both = replace(MADE, budgets=Budgets(flash_bytes=182000, latency_ms=45.0))
     assert "The budgets of flash and latency never acted" in room_words(both)
-    assert "keeps them (flash 50 % left, latency 83 % left)" in room_words(both)
+    assert "keeps them (room left: flash 2x, latency 6x)" in room_words(both)

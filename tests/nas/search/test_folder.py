@@ -84,7 +84,7 @@ def test_few_search_people_are_said(finished: RunDir) -> None:
 def test_a_budget_that_never_acts_is_said(finished: RunDir) -> None:
     candidates = finished.candidates()
     assert all(c.feasible for c in candidates.candidates)
-    words = "The budget of flash never acted: the largest of 70 networks keeps it (flash "
+    words = "The budget of flash never acted: the largest of 70 networks keeps it (room "
     assert words in room_words(candidates) and words in as_text(finished)
     assert words in finished.report.read_text(encoding="utf-8")
 
