@@ -56,7 +56,7 @@ def test_no_sentence_has_a_bare_count_of_people() -> None:
 
 # More than one for sure, by a condition before.
 ALLOWED = [
-    "nas/bench/distillation/work/ground.py: {ground.seed} people",
+    "nas/bench/distillation/work.py: {ground.seed} people",
     "nas/report/order.py: {self.people} search people",
     "nas/report/order.py: {self.people} people",
 ]

@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from distill.teachers.names import files_of
 from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, read_record
 from nas.explore.problem import probe
-from nas.models.backend import site_of
 from nas.run.claim import claim, differences
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
@@ -56,7 +55,6 @@ def bench_ranking(
     if run.exists:
         _check_same(config, run)
     target, space = load_target(config.board, config.engine), load_space(config.space)
-    site_of(config.device)  # before minutes of reading, as what follows
     cost_of = lru_cache(maxsize=1 << 16)(target.costs)
     probed_in = partial(
         probe,
@@ -65,7 +63,7 @@ def bench_ranking(
         objectives=config.objectives,
         board=target.board,
     )
-    probed_in(space)
+    probed_in(space)  # before minutes of reading
     people = gather(config, space)
     for note in people.notes:
         progress.say(note)

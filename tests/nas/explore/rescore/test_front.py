@@ -238,7 +238,7 @@ def test_bad_input(tmp_path: Path, run: RunDir, listed: list[dict[str, Any]]) ->
         rescore(RunDir(tmp_path), board=BOARD)
     run.candidates_json.unlink()
     with pytest.raises(
-        RunError, match=r"candidates\.json does not exist: the run is not complete"
+        RunError, match=r"candidates\.json does not exist: the run came to its end"
     ):
         rescore(run, board=BOARD)
     for place, (rows, message) in enumerate(
