@@ -90,9 +90,9 @@ def test_choice_of_kernel() -> None:
 
 def test_unknown_operator_is_not_free() -> None:
     with pytest.raises(GraphError) as caught:
-        kernel_class("lstm", Geometry(1, 8, 1, 1, 8, 4, 4))
+        kernel_class("gru", Geometry(1, 8, 1, 1, 8, 4, 4))
     assert str(caught.value) == (
-        f"kernels: operator 'lstm' has no cost; known: {', '.join(OPS)}. "
+        f"kernels: operator 'gru' has no cost; known: {', '.join(OPS)}. "
         "Add it to hwmodels/operators.py"
     )
 

@@ -327,8 +327,8 @@ HELP = (
         ("in_shape,out_shape,cycles\n1x4xx4,1x1x4x4,9\n",
          "line 2, column in_shape is '1x4xx4'; a shape such as 1x16x30x8 is expected. Correct the "
          "cell or remove the line"),
-        ("op,in_shape,out_shape,cycles\nlstm,1x1x4x4,1x1x4x4,9\n",
-         f"line 2, column op is 'lstm'; known ops: {', '.join(OPS)}. Correct the cell or remove "
+        ("op,in_shape,out_shape,cycles\ngru,1x1x4x4,1x1x4x4,9\n",
+         f"line 2, column op is 'gru'; known ops: {', '.join(OPS)}. Correct the cell or remove "
          "the line"),
         ("model,latency_ms\na,1\nb,2\n",
          "2 rows are too few to fit; at least 3 networks are needed. Add rows, or pass one "
