@@ -361,7 +361,7 @@ class Translator:
         channels = len(source) - 1
         if kept - {channels} or channels in axes or prod(target) != source[-1]:
             raise self._fail(
-                f"it reduces axes {sorted(axes)} of {source}; allowed: all of height and width"
+                f"it reduces axes {sorted(axes)} of {source}; allowed: not the batch, and not all"
             )
 
     def _check_dense(self, operator: StoredOperator) -> bool:
