@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 from nas.explore.rescored import FinalistRow, Rescored, Row
 from nas.report.figures import GREY, INK, RED, SERIES, figure, label
-from nas.report.page import COSTS, Menu, Section, cost, fixed, render_page, section, sleep_words
-from ppgnas.room import left_words
+from nas.report.page import (
+    COSTS,
+    Menu,
+    Section,
+    cost,
+    fixed,
+    left_words,
+    render_page,
+    section,
+    sleep_words,
+)
 from ppgnas.tables import markdown_cell, markdown_table
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from nas.report.choice import choose, search_mae_bpm
 from nas.report.figures import BLUE, GREEN, GREY, ORANGE
 from nas.report.loading import Finalist, RunData
-from nas.report.page import COSTS, Section, section
+from nas.report.page import COSTS, Section, left_words, section
 from nas.report.sections.people import worst_first
-from ppgnas.room import left_words
 
 SPLIT = {"weights": BLUE, "code": ORANGE, "runtime": GREY, "path": GREEN}
 

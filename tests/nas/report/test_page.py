@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ppgnas.room import left_words
+from nas.report.page import left_words
 
 
 @pytest.mark.parametrize(
