@@ -78,6 +78,14 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
     return Geometry(1, elements, 1, 1, elements, source[-1], target[-1])
 
 
+def paid_elements(op: str, g: Geometry) -> int:
+    """Elements by which an operator without a law is paid.
+
+    Pools and means are paid by what they read, the others by what they write.
+    """
+    return g.taps * (g.cin if op.endswith("pool") else 1)
+
+
 def _conv1x1(g: Geometry) -> tuple[float, ...]:
     n, o, k = g.positions, g.cout, g.cin
     # The kernel takes two positions at once; a strided layer calls it row by row.

@@ -20,10 +20,17 @@ from hwmodels.engines.file import (
     TimedFit,
     TimedKernel,
 )
-from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, KernelClass, timed_class
+from hwmodels.engines.kernels import (
+    CLASSES,
+    TIMED,
+    Geometry,
+    KernelClass,
+    paid_elements,
+    timed_class,
+)
 from hwmodels.estimate import Estimate
 from hwmodels.generated_c.law import CLaw
-from hwmodels.operators import OPERATORS
+from hwmodels.operators import OPERATORS, WEIGHTED_OPS
 from ppgnas.errors import BoardError, GraphError
 
 Law = Callable[[str, Geometry], Work]
@@ -68,9 +75,8 @@ class _Assumed:
                 f"engine {self.engine!r}: no cost for kernel {kernel!r}; add it to "
                 f"cycles.elements of {self.engine}.toml"
             )
-        # Pools and means are paid by what they read, the others by what they write.
-        count = shape.taps * (shape.cin if kernel.endswith("pool") else 1)
-        return Work(kernel, self.dispatch + self.elements[kernel].times(count), False, True)
+        cycles = self.elements[kernel].times(paid_elements(kernel, shape))
+        return Work(kernel, self.dispatch + cycles, False, True)
 
 
 def _assumed(file: EngineFile, ratio: float = 1.0) -> _Assumed:
@@ -252,14 +258,15 @@ class _ByFeatures:
             op = "conv"
         elif kernel.startswith("depthwise"):
             op = "depthwise_conv"
-        elif kernel == "fully_connected":
-            op = kernel
         else:
-            return self.assumed(kernel, shape)
-        cycles = sum(c * n for c, n in zip(self.law.cycles, st.features(op, shape), strict=True))
-        own = self.dispatch + Estimate.exact(cycles)
+            op = kernel
+        features = st.features(op, shape)
+        cycles = Estimate.exact(sum(c * n for c, n in zip(self.law.cycles, features, strict=True)))
+        if op not in WEIGHTED_OPS:
+            work = self.assumed(kernel, shape)
+            return replace(work, cycles=work.cycles + cycles)
         inside = self.law.limits.hold(shape) and (self.law.lines or not st.is_line(op, shape))
-        return Work(st.code_kernel(op, shape), own, inside, False)
+        return Work(st.code_kernel(op, shape), self.dispatch + cycles, inside, False)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 The features follow the loops: a product of a convolution, one of a dense layer (whose weights are
 read once), the requantisation of an output, the copy of a tap of a window to int16, a position of
 a 1 x 1 layer, the products whose weights are read again for every pair of positions while they do
-not fit the 8 KiB of instruction cache through which an STM32U5 reads its flash, and once more what
-a convolution along one axis does, for which versions up to 8.1 have no fast kernel.
+not fit the 8 KiB of instruction cache through which an STM32U5 reads its flash, and what versions
+up to 8.1 have no fast kernel for: once more what a convolution along one axis does, the products
+of depthwise windows of more than 3 x 3, the elements of an average.
 
 Memory, with nothing fitted: what maps single values, pools, adds or pads works in place; a window
 reads a padded copy of its input, and 4 bytes a tap and input channel beside it; a dense layer
@@ -16,14 +17,15 @@ from __future__ import annotations
 
 from math import prod
 
-from hwmodels.engines.kernels import Geometry
+from hwmodels.engines.kernels import Geometry, paid_elements
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, Shape, window_padding
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
 FEATURES = ("macs", "dense_macs", "outputs", "taps", "pointwise_positions", "streamed_macs",
-            "line_macs", "line_outputs", "line_taps")  # fmt: skip
+            "line_macs", "line_outputs", "line_taps", "wide_depthwise_macs",
+            "averaged")  # fmt: skip
 ARITHMETIC = ("macs", "dense_macs")
 CACHE_BYTES = 8 * 1024
 # A pad is part of its reader, a change of view nothing: neither has code or an object at run time.
@@ -32,23 +34,25 @@ _IN_PLACE = ("same", "pads", "view")
 
 
 def features(op: str, g: Geometry) -> tuple[float, ...]:
-    """`FEATURES` of one layer; 0 of an operator without weights."""
+    """`FEATURES` of one layer; 0 of an operator without weights that is no average."""
     window = g.kernel_h * g.kernel_w
     outputs = g.positions * g.cout
+    found = dict.fromkeys(FEATURES, 0.0)
     if op == "fully_connected":
-        return (0.0, float(outputs * g.cin), *(0.0,) * (len(FEATURES) - 2))
-    if op == "depthwise_conv":
-        macs, taps = float(outputs * window), float(g.positions * window)
-        return (macs, 0.0, 0.0, taps, *(0.0,) * (len(FEATURES) - 4))
-    if op != "conv":
-        return (0.0,) * len(FEATURES)
-    macs = float(outputs * window * g.cin)
-    pointwise = float(g.positions) if window == 1 else 0.0
-    streamed = macs if g.cout * window * g.cin > CACHE_BYTES else 0.0
-    taps = float(g.positions * window) if window > 1 else 0.0
-    own = (macs, float(outputs), taps)
-    line = own if is_line(op, g) else (0.0, 0.0, 0.0)
-    return (macs, 0.0, float(outputs), taps, pointwise, streamed, *line)
+        found["dense_macs"] = float(outputs * g.cin)
+    elif op == "depthwise_conv":
+        found["macs"], found["taps"] = float(outputs * window), float(g.positions * window)
+        found["wide_depthwise_macs"] = found["macs"] if window > 9 else 0.0
+    elif op == "conv":
+        macs = found["macs"] = float(outputs * window * g.cin)
+        found["outputs"] = float(outputs)
+        found["taps" if window > 1 else "pointwise_positions"] = float(g.positions * window)
+        found["streamed_macs"] = macs if g.cout * window * g.cin > CACHE_BYTES else 0.0
+        if is_line(op, g):
+            found |= {f"line_{name}": found[name] for name in ("macs", "outputs", "taps")}
+    elif op in ("mean", "avg_pool"):
+        found["averaged"] = float(paid_elements(op, g))
+    return tuple(found.values())
 
 
 def is_line(op: str, g: Geometry) -> bool:

@@ -2,10 +2,12 @@
 
 One law of `hwmodels.engines.st.FEATURES` for all cores together: 9, 10 and ST Edge AI 3 and 4 run
 alike, so their networks share its coefficients, and a core has one ratio to the Cortex-M7. An
-older version is that law with three factors, for arithmetic, for all else, and for windows along
-one axis, of which 7.3 takes what 8.1 needs: nobody timed such networks under it. The form was
-chosen among some twenty by the error of networks that were left out. Networks are weighted so
-that one which was timed on four boards counts once, under whatever names it was published.
+older version is that law with a factor for arithmetic and one for all else. What windows along one
+axis, wide depthwise windows and averages take more is told by all older versions together: few
+networks have these, and none of 7.3 the first. The form was chosen among some sixty by the error
+of networks that were left out, the last two terms by that of whole families of networks. Networks
+are weighted so that one which was timed on four boards counts once, under whatever names it was
+published.
 
 Weights that do not fit the instruction cache are read again on a Cortex-M33 (`streamed_macs`); on
 the other cores the networks do not tell them from their MACs, nor do the older versions.
@@ -18,13 +20,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from hwmodels.engines import file
 from hwmodels.engines.engine import SMALL_MACS
 from hwmodels.engines.file import LimitsFile
+from hwmodels.engines.kernels import paid_elements
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.engines.st import ARITHMETIC, FEATURES, features
 from hwmodels.estimate import Estimate
@@ -48,6 +51,8 @@ _ROUNDS = 12
 _STREAMED = FEATURES.index("streamed_macs")
 _LINE = [i for i, name in enumerate(FEATURES) if name.startswith("line_")]
 _OF_LINE = [FEATURES.index(FEATURES[i].removeprefix("line_")) for i in _LINE]
+# Beside `_LINE`, what only older versions take.
+_OLDER = [FEATURES.index(name) for name in ("wide_depthwise_macs", "averaged")]
 # Its published time includes the features of the sound.
 _STREAMING = "mlcommons_tiny____str_ww_ref_model"
 # Four tiny networks, float at their ends, that need two to three times what all others say.
@@ -77,17 +82,6 @@ class Law:
 
     coefficients: Array
     ratios: dict[str, float]
-
-    @property
-    def knows_lines(self) -> bool:
-        """Networks with windows along one axis told what these take more."""
-        return bool(self.coefficients[_LINE].any())
-
-    def with_lines_of(self, other: Law) -> Law:
-        """This law, with what windows along one axis take more from another."""
-        coefficients = self.coefficients.copy()
-        coefficients[_LINE] = other.coefficients[_LINE]
-        return replace(self, coefficients=coefficients)
 
     def cycles(self, point: Point) -> float:
         """Cycles of a network on its core."""
@@ -129,10 +123,7 @@ class Errors:
 
 def other_cycles(network: TimedNetwork, dispatch: float, elements: Mapping[str, float]) -> float:
     """Cycles that the engine file gives: of every call, and of operators without weights."""
-    return sum(
-        dispatch + elements.get(op, 0.0) * g.taps * (g.cin if op.endswith("pool") else 1)
-        for op, g in network.layers
-    )
+    return sum(dispatch + elements.get(op, 0.0) * paid_elements(op, g) for op, g in network.layers)
 
 
 def points() -> list[Point]:
@@ -152,59 +143,67 @@ def points() -> list[Point]:
 def fit(rows: list[Point]) -> Laws:
     """Laws of all versions."""
     current = _fit_current([p for p in rows if p.network.version in CURRENT])
-    laws = dict.fromkeys(CURRENT, current)
-    for version in VERSIONS:
-        own = [p for p in rows if p.network.version == version]
-        if version not in CURRENT and own:
-            laws[version] = _fit_older(own, current)
-    known = next((law for law in laws.values() if law.knows_lines), current)
-    return {
-        version: law if version in CURRENT or law.knows_lines else law.with_lines_of(known)
-        for version, law in laws.items()
-    }
+    return dict.fromkeys(CURRENT, current) | _fit_older(
+        [p for p in rows if p.network.version not in CURRENT], current.coefficients
+    )
 
 
 def _fit_current(rows: list[Point]) -> Law:
     design = np.array([p.features for p in rows])
     design[[p.network.core != "Cortex-M33" for p in rows], _STREAMED] = 0.0
-    design[:, _LINE] = 0.0
-    return _alternate(rows, design, lambda found: found)
+    design[:, [*_LINE, *_OLDER]] = 0.0
+    versions = [CURRENT[0]] * len(rows)
+    coefficients, ratios = _alternate(rows, design, versions)
+    return Law(coefficients, ratios[CURRENT[0]])
 
 
-def _fit_older(rows: list[Point], current: Law) -> Law:
+def _fit_older(rows: list[Point], current: Array) -> Laws:
     arithmetic = np.array([name in ARITHMETIC for name in FEATURES])
     others = ~arithmetic
-    others[[_STREAMED, *_LINE]] = False
-    line = np.zeros(len(FEATURES))
-    line[_LINE] = current.coefficients[_OF_LINE]
-    parts = np.array([*(np.array([arithmetic, others]) * current.coefficients), line])
-    design = np.array([parts @ p.features for p in rows])
-    return _alternate(rows, design, lambda found: found @ parts)
+    others[_STREAMED] = False
+    own = np.array([arithmetic, others]) * current
+    shared = np.zeros((1 + len(_OLDER), len(FEATURES)))
+    shared[0, _LINE] = current[_OF_LINE]
+    shared[range(1, 1 + len(_OLDER)), _OLDER] = 1.0
+    versions = [p.network.version for p in rows]
+    known = [version for version in VERSIONS if version in versions]
+    features = np.array([p.features for p in rows])
+    ownership = np.array([[version == v for v in known] for version in versions])
+    design = np.hstack(
+        [*((features @ own.T) * owned[:, None] for owned in ownership.T), features @ shared.T]
+    )
+    found, ratios = _alternate(rows, design, versions)
+    *factors, more = np.split(found, range(2, 2 * len(known) + 1, 2))
+    return {
+        version: Law(factor @ own + more @ shared, ratios[version])
+        for version, factor in zip(known, factors, strict=True)
+    }
 
 
-def _alternate(rows: list[Point], design: Array, whole: Callable[[Array], Array]) -> Law:
-    """Coefficients for ratios of the cores, ratios for coefficients, in turn."""
-    weights = _weights(rows)
+def _alternate(
+    rows: list[Point], design: Array, versions: Sequence[str]
+) -> tuple[Array, dict[str, dict[str, float]]]:
+    """Coefficients for ratios of the cores by version, ratios for coefficients, in turn."""
+    counts = Counter(zip(versions, (p.group for p in rows), strict=True))
+    weights = np.array([counts[v, p.group] ** -0.5 for v, p in zip(versions, rows, strict=True)])
     cycles = np.array([p.network.cycles for p in rows])
     fixed = np.array([p.fixed for p in rows])
-    cores = np.array([p.network.core for p in rows])
-    ratios = {"Cortex-M7": 1.0, **{core: 1.5 for core in CORES[1:] if core in cores}}
+    keys = [(version, p.network.core) for version, p in zip(versions, rows, strict=True)]
+    ratios = {key: 1.0 if key[1] == "Cortex-M7" else 1.5 for key in keys}
     coefficients = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
-        base = cycles / np.array([ratios[core] for core in cores])
+        base = cycles / np.array([ratios[key] for key in keys])
         coefficients = solve(design, base, fixed, weights=weights)
         share = (design @ coefficients + fixed) / cycles
-        for core in ratios:
-            own = cores == core
-            if core != "Cortex-M7" and own.any():
+        for key in ratios:
+            own = np.array([other == key for other in keys])
+            if key[1] != "Cortex-M7":
                 weighted = weights[own] ** 2 * share[own]
-                ratios[core] = float(weighted.sum() / (weighted @ share[own]))
-    return Law(whole(coefficients), ratios)
-
-
-def _weights(rows: list[Point]) -> Array:
-    counts = Counter(p.group for p in rows)
-    return np.array([counts[p.group] ** -0.5 for p in rows])
+                ratios[key] = float(weighted.sum() / (weighted @ share[own]))
+    by_version: dict[str, dict[str, float]] = defaultdict(dict)
+    for (version, core), ratio in ratios.items():
+        by_version[version][core] = ratio
+    return coefficients, by_version
 
 
 def held_out(rows: list[Point]) -> Errors:

@@ -25,16 +25,37 @@ def test_features_of_each_kind_by_hand() -> None:
     wide_8 = features("conv", geometry(wide, (1, 1, 512, 6), (1, 1, 512, 6)))
     assert FEATURES[:4] == ("macs", "dense_macs", "outputs", "taps")
     own = (512 * 6 * 48, 512 * 6, 512 * 8)
-    assert list(wide_8) == [own[0], 0, *own[1:], 0, 0, *own]  # Along one axis: once more.
+    assert list(wide_8) == [own[0], 0, *own[1:], 0, 0, *own, 0, 0]  # Along one axis: once more.
     point = features("conv", geometry(Layer("", "conv", (), ""), (1, 3, 3, 256), (1, 3, 3, 256)))
     # 64 KiB of weights: read again.
-    assert list(point) == [9 * 65536, 0, 9 * 256, 0, 9, 9 * 65536, 0, 0, 0]
+    assert list(point) == [9 * 65536, 0, 9 * 256, 0, 9, 9 * 65536, *(0,) * 5]
     depth = Layer("", "depthwise_conv", (), "", (5, 1))
     found = features("depthwise_conv", geometry(depth, (1, 28, 1, 128), (1, 24, 1, 128)))
-    assert list(found) == [24 * 5 * 128, 0, 0, 24 * 5, *(0,) * 5]
+    assert list(found) == [24 * 5 * 128, 0, 0, 24 * 5, *(0,) * 7]
+    depth = Layer("", "depthwise_conv", (), "", (5, 5))
+    found = features("depthwise_conv", geometry(depth, (1, 8, 8, 16), (1, 4, 4, 16)))
+    assert list(found) == [16 * 25 * 16, 0, 0, 16 * 25, *(0,) * 5, 16 * 25 * 16, 0]
     dense = Layer("", "fully_connected", (), "")
     assert features("fully_connected", geometry(dense, (1, 640), (1, 128)))[1] == 640 * 128
     assert not any(features("add", geometry(Layer("", "add", (), ""), (1, 8), (1, 8))))
+    assert not any(features("max_pool", geometry(Layer("", "max_pool", (), "", (2, 1), (2, 1)),
+                                                 (1, 8, 1, 4), (1, 4, 1, 4))))  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "kernel"), [("mean", (1, 1)), ("avg_pool", (5, 4))])
+def test_an_average_is_paid_by_what_it_reads(op: Op, kernel: tuple[int, int]) -> None:
+    """Versions up to 8.1 take several times what the current ones do."""
+    layer = Layer("", op, (), "", kernel, kernel)
+    target = (1, 16) if op == "mean" else (1, 1, 1, 16)
+    shape = geometry(layer, (1, 5, 4, 16), target)
+    assert list(features(op, shape)) == [*(0,) * 10, 5 * 4 * 16]
+    works = {
+        name: load_engine(name).work(layer, (1, 5, 4, 16), target).cycles.value
+        for name in ("st-edge-ai", "st-edge-ai-10", "st-edge-ai-8.1", "st-edge-ai-7.3")
+    }
+    assert works["st-edge-ai"] == works["st-edge-ai-10"]
+    for older in ("st-edge-ai-8.1", "st-edge-ai-7.3"):
+        assert 20 < (works[older] - works["st-edge-ai"]) / (5 * 4 * 16) < 80
 
 
 @pytest.mark.parametrize(
@@ -50,7 +71,8 @@ def test_features_of_each_kind_by_hand() -> None:
 def test_a_window_along_one_axis(op: Op, kernel: tuple[int, int], line: bool) -> None:
     shape = geometry(Layer("", op, (), "", kernel, padding="same"), (1, 8, 8, 4), (1, 8, 8, 4))
     assert is_line(op, shape) == line
-    assert any(features(op, shape)[-3:]) == line
+    assert any(n for f, n in zip(FEATURES, features(op, shape), strict=True)
+               if f.startswith("line_")) == line  # fmt: skip
 
 
 @pytest.mark.parametrize(
