@@ -15,7 +15,7 @@ from hwmodels.arena import aligned, place
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import input_bytes, known_layers
-from hwmodels.engines.st import live_bytes, run_ops
+from hwmodels.engines.st import OLDER, live_bytes, run_ops
 from hwmodels.flash import linked_kernels
 from hwmodels.generated_c.chain import ChainCosts
 from hwmodels.generated_c.cost import fast_cost
@@ -131,9 +131,9 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
             names = linked_kernels(flash, linked)
             of_kernels[linked] = sum([flash.kernels[name].value for name in names])
         calls = time
-        if engine.in_place:
+        if engine.st_version is not None:
             calls = run_ops(graph)
-            planned = max(live_bytes(graph))
+            planned = max(live_bytes(graph, older=engine.st_version in OLDER))
         else:
             for output in graph.outputs:
                 last[output] = time

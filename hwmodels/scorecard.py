@@ -22,7 +22,7 @@ from hwmodels.arena import buffers_of, plan
 from hwmodels.boards import Board
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
-from hwmodels.engines.st import live_bytes, run_ops
+from hwmodels.engines.st import OLDER, live_bytes, run_ops
 from hwmodels.estimate import Estimate, total
 from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
@@ -271,7 +271,7 @@ def _score_kernels(
     live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
     factor = profile.factor(board, macs=graph.total_macs)
     channels = sum(k.channels for k in known)
-    calls = run_ops(graph) if engine.in_place else len(known)
+    calls = len(known) if engine.st_version is None else run_ops(graph)
     flash = flash_parts(
         engine,
         weight_bytes=graph.total_weight_bytes,
@@ -381,8 +381,8 @@ def _activations(
     graph: Graph, engine: Engine, scratch: Sequence[int]
 ) -> tuple[Sequence[int], int, int]:
     """Live bytes of each layer, bytes in all, and the fullest layer."""
-    if engine.in_place:
-        live = live_bytes(graph)
+    if engine.st_version is not None:
+        live = live_bytes(graph, older=engine.st_version in OLDER)
         return live, max(live), live.index(max(live))
     placed = plan(buffers_of(graph, scratch), len(graph.layers) + 1)
     return placed.live_bytes[1:], placed.arena_bytes, max(placed.peak_time - 1, 0)

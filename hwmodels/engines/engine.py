@@ -166,7 +166,7 @@ class Engine:
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         scratch_3x3: so do 3 x 3 depthwise windows, which newer builds do not.
-        in_place: activations lie as ST's tools plan them (`hwmodels.engines.st`).
+        st_version: of ST's tools, which plan activations in place (`hwmodels.engines.st`).
         carried: cores that have one ratio to the Cortex-M7 and nothing else.
         code_ratios: bytes of generated code over a Cortex-M7's, of cores where they differ.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
@@ -185,7 +185,7 @@ class Engine:
     flash: FlashRules
     sram: SramRules
     errors: dict[str, float]
-    in_place: bool = field(default=False, kw_only=True)
+    st_version: str | None = field(default=None, kw_only=True)
     scratch_3x3: bool = field(default=False, kw_only=True)
     carried: tuple[str, ...] = field(default=(), kw_only=True)
     code_ratios: dict[str, Estimate] = field(default_factory=dict, kw_only=True)

@@ -123,7 +123,7 @@ def read_engine(path: Path) -> Engine:
         cmsis_nn_scratch=file.cmsis_nn_scratch,
         flash=_with_assumed(flash),
         sram=sram,
-        in_place=file.st_version is not None,
+        st_version=file.st_version,
         scratch_3x3=file.scratch_3x3,
         carried=tuple(file.core_ratios),
         code_ratios=file.code_ratios,

@@ -265,7 +265,8 @@ class _ByFeatures:
         if op not in WEIGHTED_OPS:
             work = self.assumed(kernel, shape)
             return replace(work, cycles=work.cycles + cycles)
-        inside = self.law.limits.hold(shape) and (self.law.lines or not st.is_line(op, shape))
+        line = st.is_line(op, (shape.kernel_h, shape.kernel_w))
+        inside = self.law.limits.hold(shape) and (self.law.lines or not line)
         return Work(st.code_kernel(op, shape), self.dispatch + cycles, inside, False)
 
 

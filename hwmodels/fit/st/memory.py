@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import cast
 
 import numpy as np
@@ -17,7 +18,14 @@ import numpy as np
 from hwmodels.engines import file
 from hwmodels.engines.kernels import geometry
 from hwmodels.engines.load import DATA_DIR
-from hwmodels.engines.st import FOLDED, code_kernel, layer_bytes
+from hwmodels.engines.st import (
+    FOLDED,
+    OLDER,
+    code_kernel,
+    is_line,
+    layer_bytes,
+    pooled_bytes,
+)
 from hwmodels.estimate import Estimate
 from hwmodels.fit.law_file import bounds
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
@@ -75,12 +83,13 @@ class _Network:
 
 def fit_all() -> dict[str, Memory]:
     """By version."""
-    networks = _networks()
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     with MEMORY_CSV.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             rows[st_version(row)].append(row)
-    return {version: _fit(rows[version], networks) for version in ("3", "10", "8.1", "7.3")}
+    networks = {older: _networks(older=older) for older in (False, True)}
+    versions = ("3", "10", *OLDER)
+    return {version: _fit(rows[version], networks[version in OLDER]) for version in versions}
 
 
 def _fit(rows: list[dict[str, str]], networks: dict[str, _Network]) -> Memory:
@@ -110,25 +119,31 @@ def _fit(rows: list[dict[str, str]], networks: dict[str, _Network]) -> Memory:
     return Memory(activations, code, runtime, code_bytes, runtime_bytes)
 
 
-def _networks() -> dict[str, _Network]:
+def _networks(*, older: bool) -> dict[str, _Network]:
     layers: dict[str, list[dict[str, str]]] = defaultdict(list)
     with NETWORK_LAYERS_CSV.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             if row["in_shape"] and row["out_shape"]:
                 layers[row["model"]].append(row)
-    return {model: _network(rows) for model, rows in layers.items()}
+    return {model: _network(rows, older=older) for model, rows in layers.items()}
 
 
-def _network(rows: list[dict[str, str]]) -> _Network:
+def _network(rows: list[dict[str, str]], *, older: bool) -> _Network:
     peak, kernels, ops = 0, set(), 0
     # The table of layers holds no constants: without gates, what multiplies is one.
     gated = any(row["op"] == "logistic" for row in rows)
-    for row in rows:
+    pooled: int | None = None
+    for row, after in zip_longest(rows, rows[1:]):
         layer = layer_of(row)
         source, target = shape_of(row["in_shape"]), shape_of(row["out_shape"])
         joins = layer.op in ("add", "sub") or (layer.op == "mul" and gated)
         inputs = [source, target] if joins else [source]
-        peak = max(peak, layer_bytes(layer, inputs, target) + int(row["kept_bytes"] or 0))
+        with_conv, pooled = pooled is not None, None
+        if older and is_line(layer.op, layer.kernel) and after and after["op"] == "max_pool":
+            pooled = pooled_bytes(layer_of(after), target, shape_of(after["out_shape"]))
+        own = layer_bytes(layer, inputs, target, older=older, pooled=pooled)
+        if not with_conv:
+            peak = max(peak, own + int(row["kept_bytes"] or 0))
         kernel = code_kernel(cast(Op, row["op"]), geometry(layer, source, target))
         kernels |= {"add"} if kernel in _ADDS else {"conv", kernel} if "conv" in kernel else set()
         ops += row["op"] not in FOLDED

@@ -1,5 +1,7 @@
 """What ST's tools make of a layer, by hand and against sizes that they published."""
 
+from dataclasses import replace
+
 import pytest
 
 from hwmodels.boards import load_board
@@ -14,7 +16,7 @@ from hwmodels.engines.st import (
     layer_bytes,
     live_bytes,
 )
-from hwmodels.graph import Graph, Layer, Tensor
+from hwmodels.graph import Graph, Layer, Shape, Tensor
 from hwmodels.operators import Op
 from hwmodels.scorecard import score
 from tests.hwmodels.small import one_layer
@@ -70,7 +72,7 @@ def test_an_average_is_paid_by_what_it_reads(op: Op, kernel: tuple[int, int]) ->
 )
 def test_a_window_along_one_axis(op: Op, kernel: tuple[int, int], line: bool) -> None:
     shape = geometry(Layer("", op, (), "", kernel, padding="same"), (1, 8, 8, 4), (1, 8, 8, 4))
-    assert is_line(op, shape) == line
+    assert is_line(op, kernel) == line
     assert any(n for f, n in zip(FEATURES, features(op, shape), strict=True)
                if f.startswith("line_")) == line  # fmt: skip
 
@@ -119,6 +121,60 @@ def test_bytes_of_a_layer_by_hand(
     layer: Layer, source: tuple[int, ...], target: tuple[int, ...], expected: int
 ) -> None:
     assert layer_bytes(layer, [source], target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kernel", "published"),
+    [
+        # X-CUBE-AI 8.1 and 7.3, WISDM gmp of 24 and 48 samples: this layer is the largest.
+        ((1, 20, 3, 16), (1, 16, 3, 16), (5, 1), (4.73, 4.671)),
+        ((1, 44, 3, 16), (1, 40, 3, 16), (5, 1), (6.98, 6.922)),
+    ],
+)
+def test_older_versions_unpack_weights_along_one_axis(
+    source: Shape, target: Shape, kernel: tuple[int, int], published: tuple[float, float]
+) -> None:
+    layer = Layer("", "conv", (), "", kernel)
+    older = layer_bytes(layer, [source], target, older=True) / 1024
+    assert [older / size for size in published] == pytest.approx([1, 1], rel=0.01)
+    assert layer_bytes(layer, [source], target) / 1024 < older - 2
+
+
+@pytest.mark.parametrize(("samples", "published"), [(24, (1.63, 1.539)), (48, (2.33, 2.332))])
+def test_older_versions_run_the_largest_of_a_pool_with_its_convolution(
+    samples: int, published: tuple[float, float]
+) -> None:
+    """WISDM ign: 16 x 1, the largest of three, two dense layers."""
+    rows = samples - 15
+    shapes = ((1, samples, 3, 1), (1, rows, 3, 24), (1, rows // 3, 3, 24), (1, rows * 24), (1, 12))
+    graph = Graph(
+        (
+            Layer("conv", "conv", ("0",), "1", (16, 1)),
+            Layer("pool", "max_pool", ("1",), "2", (3, 1), (3, 1)),
+            Layer("view", "reshape", ("2",), "3"),
+            Layer("dense", "fully_connected", ("3",), "4"),
+        ),
+        tuple(Tensor(str(index), shape) for index, shape in enumerate(shapes)),
+        "0",
+        "4",
+    )
+    older = max(live_bytes(graph, older=True))
+    assert [older / 1024 / size for size in published] == pytest.approx([1, 1], rel=0.04)
+    # What somebody else reads is whole.
+    both = replace(graph, also=("1",))
+    assert max(live_bytes(both, older=True)) > 72 + rows * 3 * 24 + 2 * 24 * 16
+    for name, expected in (("st-edge-ai-8.1", older), ("st-edge-ai", max(live_bytes(graph)))):
+        engine, board = load_engine(name), load_board("stm32u585")
+        card = score(graph, board, engine)
+        assert card.arena_bytes == expected
+        assert costing(board, engine)(graph).sram_bytes == pytest.approx(card.sram_bytes.value)
+
+
+def test_older_versions_write_over_what_a_pointwise_layer_has_read() -> None:
+    """56 x 56 x 8 to 16 channels: about the output alone, and the sum of both today."""
+    layer = Layer("", "conv", (), "")
+    sizes = [layer_bytes(layer, [(1, 56, 56, 8)], (1, 56, 56, 16), older=o) for o in (True, False)]
+    assert sizes == [56 * 56 * 16 + 56 * 8 + 32, 56 * 56 * 24 + 32]
 
 
 def test_a_strided_window_writes_over_what_it_has_read() -> None:
