@@ -134,4 +134,7 @@ def unit_guess(median: float) -> str:
     power = 2.0 ** np.round(np.log2(median)) if median > 0 else 1.0
     if 0.85 <= median / power <= 1.18 and power >= 16:
         return f"It looks like counts of 1/{power:.0f} g: divide by {power:.0f}."
-    return "It looks like sensor counts: divide by the counts per g of the sensor."
+    return (
+        "It looks like sensor counts: divide by the counts per g of the sensor (`data convert "
+        "--acc-per-g` of a .csv)."
+    )

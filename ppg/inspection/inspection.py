@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
-from ppg.inspection.signals import reference_noise_bpm, signal_warnings
+from ppg.inspection.signals import reference_noise_bpm, signal_warnings, stuck
 from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, rate_error, scaled
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
@@ -170,14 +170,16 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score)
-    drifts = drift(recording, found)
-    faster = scaled(recording, found, drifts)
+    stays = stuck(recording, read)
+    drifts = None if stays else drift(recording, found)
+    faster = None if stays else scaled(recording, found, drifts)
     drifts = drifts if faster is None else faster[1]
     aligned = recording
     if drifts is not None:
         aligned = drifts.corrected(recording)
     elif lag is not None and lag.known:
         aligned = replace(recording, window_start_s=recording.window_start_s + lag.shift_s)
+    error_of_rate = rate_error(aligned, found) if faster is None else round(faster[0], 4)
     row = Looked(
         recording=f"{recording.dataset}/{recording.name}",
         person=recording.person,
@@ -196,9 +198,10 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
         drift=drifts,
-        rate_error=rate_error(aligned, found) if faster is None else round(faster[0], 4),
+        rate_error=None if stays else error_of_rate,
     )
     cautions = [*signal_warnings(recording), *channel_warnings(recording)]
+    cautions += [("reference", stays)] if stays else []
     return row, score, [*cautions, *_label_warnings(row, lag)]
 
 

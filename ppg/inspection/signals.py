@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.naive import Spectra
 from ppg.plausible import GRAVITY_G, apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
 from ppgnas.counts import counted
@@ -17,6 +18,8 @@ RUN = 3  # equal samples in a row at the end of the range; a peak has one or two
 CROWDED_SHARE = 0.05  # of single samples there: noise about a rail
 INVALID_SHARE = 0.1
 COVERED_SHARE = 0.7
+STUCK_S = 60.0  # nobody's heart keeps one rate so long,
+STUCK_BPM = 3.0  # but that of a simulator does, and the PPG with it
 AXES = "xyz"
 FEWEST_TRIPLES = 20
 
@@ -56,6 +59,28 @@ def railed_share(channel: NDArray[np.float32]) -> float:
         runs = float(lengths[lengths >= RUN].sum()) / len(channel)
         share += whole if whole > CROWDED_SHARE else runs
     return share
+
+
+def stuck(recording: Recording, read: Spectra) -> str:
+    """A sentence on the longest time in which the labels are one number and the beats of the PPG
+    are not, as of a display that froze, another column, or a value that stands for none; else
+    empty."""
+    place = read.at(recording.window_start_s)
+    used = np.flatnonzero(recording.usable & (place >= 0))
+    start_s, bpm = recording.window_start_s[used], recording.hr_bpm[used]
+    runs = np.split(np.arange(len(used)), np.flatnonzero(np.diff(bpm)) + 1)
+    longest = max(runs, key=lambda run: float(np.ptp(start_s[run])) if len(run) else 0.0)
+    if not len(longest) or np.ptp(start_s[longest]) + WINDOW_S < STUCK_S:
+        return ""
+    peaks = read.peak_bpm[place[used[longest]]]
+    if float(np.median(np.abs(peaks - bpm[longest]))) < STUCK_BPM:
+        return ""
+    begin_s, end_s = start_s[longest[0]], start_s[longest[-1]] + WINDOW_S
+    return (
+        f"the heart rate is {bpm[longest[0]]:g} BPM in each window from {begin_s:.0f} to "
+        f"{end_s:.0f} s, and the beats of the PPG are not: a device that froze, a value that "
+        "stands for none, or another column"
+    )
 
 
 def reference_noise_bpm(recording: Recording) -> float | None:

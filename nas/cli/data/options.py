@@ -76,7 +76,11 @@ def _options(
         ),
     ] = None,
     time_unit: Annotated[
-        Text, typer.Option(help="s, ms, us, ns or min, of all time columns; default: as found.")
+        Text,
+        typer.Option(
+            help="s, ms, us, ns, min or 1/32768 (s, of a crystal), of all time columns; default: "
+            "as found."
+        ),
     ] = None,
     activity: Annotated[
         Text, typer.Option("--activity-column", help="Column that says what the person does.")

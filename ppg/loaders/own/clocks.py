@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.own.table import Base, Table
-from ppg.loaders.own.units import TIME_UNITS, time_unit, time_unit_of_name, unit_by_rate
+from ppg.loaders.own.units import (
+    CRYSTAL,
+    TIME_UNITS,
+    crystal_hz,
+    time_unit,
+    time_unit_of_name,
+    unit_by_rate,
+)
 from ppgnas.errors import DataError
 
 UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from another zero
@@ -20,6 +27,9 @@ SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
 TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
 FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
+LEAST_QUARTERS_H = (
+    3.0  # from a clock such as Nepal's, 5:45 h from UTC, to its neighbours' over sea
+)
 NIGHT_S = 4 * HOUR_S  # of a day, in which clocks are set forward; later an hour is a pause
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
@@ -99,9 +109,18 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
             f"{table.path}: the unit of the time column {name} cannot be told: {len(known)} "
             f"times; allowed: {', '.join(TIME_UNITS)}. Give `time_unit`."
         )
+    if found == "us" and not unit and not named and (hz := crystal_hz(known)):
+        if abs(hz / round(hz) - 1) > 0.002:
+            raise DataError(
+                f"{table.path}: the unit of the time column {name} cannot be told: {hz:.4g} rows "
+                f"a second where it counts {CRYSTAL} s, {hz * 1e6 / 32768:.5g} where it counts "
+                "us. Give `time_unit`."
+            )
+        found = CRYSTAL
     time_s = values * TIME_UNITS[found]
     absolute = UNIX_S[0] <= known[0] * TIME_UNITS[found] <= UNIX_S[1]
-    said = "" if found in ("s", unit) else f"{name} is in {found}"
+    counts = f"counts {CRYSTAL} s" if found == CRYSTAL else f"is in {found}"
+    said = "" if found in ("s", unit) else f"{name} {counts}"
     return Clock(time_s, "utc" if absolute else "zero", said, TIME_UNITS[found])
 
 
@@ -253,27 +272,37 @@ def on_one_clock(clock: Clock, base: Base, begin_s: float, end_s: float) -> tupl
     if "day" in (clock.base, base) and clock.base != base:
         nearest = np.round((begin_s - time_s[0]) / DAY_S) * DAY_S
         time_s = time_s + nearest
-    hours, here = hours_apart(time_s, begin_s, end_s)
+    fitting, here = hours_apart(time_s, begin_s, end_s)
+    hours = fitting[0]
+    others = [h for h in fitting[1:] if clock.base != base and (hours or h % 1 == 0)]
+    more = (
+        f"; {', '.join(f'{-h:+g}' for h in others[:4])} h would fit as well: `lag_s` moves it by "
+        "what is missing, 3600 s an hour"
+        if others
+        else ""
+    )
     if (clock.base == base and here) or hours == 0:
-        return replace(clock, time_s=time_s, base=base), ""
+        said = f"its clock is taken as that of the PPG{more}" if more else ""
+        return replace(clock, time_s=time_s, base=base), said
     return replace(clock, time_s=time_s + hours * HOUR_S, base=base), (
-        f"its clock is taken as {-hours:+g} h from that of the PPG, another time zone"
+        f"its clock is taken as {-hours:+g} h from that of the PPG, another time zone{more}"
     )
 
 
-def hours_apart(time_s: NDArray[np.float64], begin_s: float, end_s: float) -> tuple[float, int]:
-    """Hours to add so that most times fall into a recording, as few as will do, and how many do
-    without; 0 hours where none helps.
+def hours_apart(
+    time_s: NDArray[np.float64], begin_s: float, end_s: float
+) -> tuple[list[float], int]:
+    """Hours to add so that most times fall into a recording, the likeliest first (none, then
+    whole ones, as few as will do), and how many do without; 0 hours where none helps.
     """
     inside = [
         (int(((time_s + h * HOUR_S >= begin_s) & (time_s + h * HOUR_S <= end_s)).sum()), h)
-        for h in np.arange(-26, 26.5, 0.5).tolist()
+        for h in np.arange(-26, 26.25, 0.25).tolist()
+        if h % 0.5 == 0 or abs(h) > LEAST_QUARTERS_H
     ]
     most = max(count for count, _ in inside)
     here = next(count for count, h in inside if h == 0)
     if most == 0:
-        return 0.0, here
-    return (
-        min((h for count, h in inside if count >= 0.98 * most), key=lambda h: (abs(h), h % 1)),
-        here,
-    )
+        return [0.0], here
+    fitting = [h for count, h in inside if count >= 0.98 * most]
+    return sorted(fitting, key=lambda h: (h != 0, h % 1 != 0, h % 0.5 != 0, abs(h))), here

@@ -36,6 +36,8 @@ _SUBJECT = ("subject", "subject id", "participant", "participant id", "person", 
 _PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
 # The first of them that there is, alone.
 _LIGHT = ("green", "infrared", "ir", "red")
+_BESIDE_IR = re.compile(r"(|.*[_ .-])ir", re.IGNORECASE)  # G, IR, R; PPG_G, PPG_IR, PPG_R
+_GREEN = re.compile(r"(|.*[_ .-])g", re.IGNORECASE)
 # Words of other languages, after accents are taken off.
 _MEANT = {
     word: plain
@@ -217,7 +219,14 @@ def _ppg(names: Sequence[str]) -> tuple[str, ...]:
     found = [n for n in names if _PPG_WORDS & set(words[n]) and not _NOT_PPG & set(words[n])]
     found = found or [n for n in names if words[n] in (["waveform"], ["value", "waveform"])]
     found = found or [n for n in names if words[n][:1] == ["channel"] and len(words[n]) == 2]
-    found = found or [n for n in names if set(words[n]) & set(_LIGHT) and len(words[n]) <= 2]
+    found = found or [
+        n for n in names if set(words[n]) & set(_LIGHT) and sum(map(str.isalpha, words[n])) <= 2
+    ]
+    stems = {name: _BESIDE_IR.fullmatch(name) for name in names}
+    beside = {stem[1].lower() for name, stem in stems.items() if stem and name in found}
+    green = [n for n in names if (stem := _GREEN.fullmatch(n)) and stem[1].lower() in beside]
+    if green:
+        return tuple(green)
     for light in _LIGHT:
         of_light = [name for name in found if light in words[name]]
         if of_light:

@@ -23,6 +23,10 @@ _ROLE = {
     "heartrate", "heart", "rate", "garmin", "label", "labels", "data", "raw", "signals", "green",
     "sensor", "ble", "band",
 }  # fmt: skip
+_DATE = re.compile(
+    r"(?:(?<=/)|^)(?:19|20)\d\d([-._/]?)\d\d\1\d\d(?:[-._/T]{0,2}\d\d[-._/]?\d\d(?:[-._/]?\d\d)?)?(?=/|$)"
+)
+_PERSON = re.compile(r"^(s|p)(?:ubj(?:ect)?|ub|articipant)(?=\d)")
 _SKIPPED = {"readme", "license", "subjects", "participants", "demographics", "meta", "info"}
 
 
@@ -69,7 +73,7 @@ def group(
             "allowed: names such as ppg, bvp, green. Convert one file with --ppg-column, or write "
             "recordings.toml by hand."
         )
-    people = _people([one.key for one in signals])
+    people = _people([one.key for one in signals], say)
     found = []
     used: set[Path] = set()
     names = _names([one.path.relative_to(root) for one in signals])
@@ -134,9 +138,21 @@ def _key(root: Path, path: Path) -> tuple[str, ...]:
     return (*path.parent.relative_to(root).parts, *(kept or ()))
 
 
-def _people(keys: Sequence[tuple[str, ...]]) -> list[str]:
-    """Who: the first word of the names, unless it is the same in all."""
-    firsts = {key[0] if key else "" for key in keys}
-    if len(firsts) > 1 or len(keys) == 1:
-        return [key[0] if key else "someone" for key in keys]
-    return ["_".join(key[1:] or key) or "someone" for key in keys]
+def _people(keys: Sequence[tuple[str, ...]], say: Callable[[str], None]) -> list[str]:
+    """Who: the first words that differ, dates apart; S1, s01 and Subject_1 are one."""
+    words = [_DATE.sub("", "/".join(key)).strip("/").split("/") for key in keys]
+    words = [word if any(word) else [*key] for word, key in zip(words, keys, strict=True)]
+    columns = enumerate(zip(*words, strict=False))
+    place = next((i for i, column in columns if len({*column}) > 1), 0)
+    firsts = [word[place] if word else "someone" for word in words]
+    alike: dict[str, list[str]] = {}
+    for first in firsts:
+        plain = re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]", "", first.lower()))
+        alike.setdefault(_PERSON.sub(r"\1", plain), []).append(first)
+    named: dict[str, str] = {}
+    for names in alike.values():
+        several = [*dict.fromkeys(names)]
+        named |= dict.fromkeys(several, several[0])
+        if len(several) > 1:
+            say(f"{', '.join(several)} are taken for one person: {several[0]}.")
+    return [named[first] for first in firsts]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ppgnas.task import STRIDE_S, WINDOW_S
 
-HR_GAP_S = 4.0  # the longest step between instants of one window
+HR_GAP_S = 4.0  # the longest step between instants of one window,
+SLOWEST_S = 6.0  # but of a device that shows one so often, so that each window holds one
 HR_STEP_S = 0.5  # of the mean between instants
 PARTED_S = 1.0  # between the times of beats and the sum of their intervals
 EXACT_S = 0.03
@@ -19,9 +20,12 @@ _REMEMBERED = 200
 
 
 def window_means(
-    time_s: NDArray[np.float64], hr_bpm: NDArray[np.float64], start_s: NDArray[np.float64]
+    time_s: NDArray[np.float64],
+    hr_bpm: NDArray[np.float64],
+    start_s: NDArray[np.float64],
+    gap_s: float = HR_GAP_S,
 ) -> NDArray[np.float64]:
-    """Mean over the time of each window; NaN where instants leave a hole of `HR_GAP_S`."""
+    """Mean over the time of each window; NaN where instants leave a hole of `gap_s`."""
     middles_s = np.arange(HR_STEP_S / 2, WINDOW_S, HR_STEP_S)
     means = np.full(len(start_s), np.nan)
     for index, start in enumerate(start_s):
@@ -29,7 +33,7 @@ def window_means(
         if not inside.any():
             continue
         edges = np.concatenate([[start], time_s[inside], [start + WINDOW_S]])
-        if np.diff(edges).max() <= HR_GAP_S:
+        if np.diff(edges).max() <= gap_s:
             means[index] = np.interp(start + middles_s, time_s, hr_bpm).mean()
     return means
 

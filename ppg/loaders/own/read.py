@@ -39,7 +39,7 @@ from ppg.loaders.own.signals import (
 )
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.units import per_g, per_g_of
-from ppg.plausible import SLACK_S
+from ppg.plausible import GRAVITY_G, SLACK_S
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
 from ppgnas.counts import counted
@@ -103,8 +103,8 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
     if columns.reference is not None:
         raise DataError(
             f"{path}: a reference ({columns.reference}) and no PPG; its columns: "
-            f"{', '.join(table.names)[:300]}. Name the file of the PPG, and this one with "
-            "`hr_file`."
+            f"{', '.join(table.names)[:300]}. Name its column with --ppg-column, or the file of "
+            "the PPG, and this one with `hr_file`."
         )
     raise DataError(
         f"{path}: no column is called as a PPG is; its columns: {', '.join(table.names)[:300]}. "
@@ -166,6 +166,8 @@ def _recording(
         own_file=recipe.hr_file is not None,
         say=say,
     )
+    if labels is None:
+        return checked(path, recording, labelled=False)
     activity, names = _activity(table, columns, series, origin_s, labels)
     return _labelled(path, recording, labels, activity, names)
 
@@ -215,11 +217,17 @@ def _acceleration(
         signal = true_times(own.path, "the acceleration", series, given, say)
     if recipe.acc_per_g is not None:
         return signal, recipe.acc_per_g
-    per = per_g(own.units.get(names[0], ""))
-    if per is not None:
-        return signal, per
-    per, unit = per_g_of(series.values)
-    if unit:
+    written = own.units.get(names[0], "")
+    said, (per, unit) = per_g(written), per_g_of(series.values)
+    if said is not None:
+        size = float(np.median(np.linalg.norm(series.values, axis=1)))
+        if GRAVITY_G[0] <= size / said <= GRAVITY_G[1] or not (unit or 0.9 < size < 1.1):
+            return signal, said
+        say(
+            f"{own.path.name}: the acceleration is said to be in {written}, but gravity is "
+            f"{size:.4g} in it: read as {unit or 'g'}; `acc_per_g` says it otherwise."
+        )
+    elif unit:
         say(f"{own.path.name}: the acceleration is in {unit}, as gravity is {per:g} in it.")
     return signal, per
 

@@ -13,7 +13,13 @@ from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import plausible, windows_of_signal
 from ppg.loaders.own.clocks import HOUR_S, Clock, hours_apart, on_one_clock
 from ppg.loaders.own.columns import Columns
-from ppg.loaders.own.labels import HR_GAP_S, apart, beats_of_intervals, window_means
+from ppg.loaders.own.labels import (
+    HR_GAP_S,
+    SLOWEST_S,
+    apart,
+    beats_of_intervals,
+    window_means,
+)
 from ppg.loaders.own.recipe import Recipe, Say
 from ppg.loaders.own.signals import (
     SLOWEST_REFERENCE_HZ,
@@ -28,6 +34,8 @@ from ppg.row_times import UnclearTimesError, row_times
 from ppgnas.errors import DataError
 
 RR_S = (0.25, 3.0)  # the median of intervals
+NO_INTERVAL = 65535.0  # as FIT and Bluetooth write it
+NO_VALUE = (255.0, NO_INTERVAL)
 LARGEST_ECG = 1e30
 SLOWEST_ECG_HZ = 50.0
 TOGETHER = 0.6  # of the rows have the time of the row before: more than rows written twice
@@ -59,8 +67,8 @@ def labels_of(
     signal: tuple[float, float, float, Base],
     own_file: bool,
     say: Say,
-) -> Labels:
-    """Windows with the heart rate that a table has.
+) -> Labels | None:
+    """Windows with the heart rate that a table has; None where a strap gave none.
 
     Args:
         columns: what they are; where none is named, those of the table are guessed.
@@ -79,6 +87,9 @@ def labels_of(
         for note in table.notes:
             say(note)
         say(f"{table.path.name}: {name} is read as the reference, {_KINDS[kind]}.")
+    if kind != "ecg" and _silent(table, name):
+        say(f"{table.path.name}: {name} holds no heart rate in any row; read without a reference.")
+        return None
     time = None if recipe.hr_rate_hz else (columns.hr_time or columns.time)
     given = recipe.hr_rate_hz if own_file else recipe.rate_hz
     slow = SLOWEST_REFERENCE_HZ if own_file and kind != "ecg" else SLOWEST_ROWS_HZ
@@ -96,7 +107,7 @@ def labels_of(
     moved_s = begin_s if own_file and time is None and name not in table.rows else 0.0
     series = replace(series, time_s=(clock.time_s + moved_s - origin_s) * _slope(recipe))
     if kind == "hr":
-        labels = _of_rates(table.path, series, columns.hr_is, recipe.lag_s, end_s)
+        labels = _of_rates(table.path, name, series, columns.hr_is, recipe.lag_s, end_s, say)
     else:
         beats_s = (
             _of_intervals(table, name, series, alone, say)
@@ -117,7 +128,7 @@ def labels_of(
         begin, last = float(series.time_s[0]), float(series.time_s[-1])
         zone = ""
         if clock.base == base == "utc":
-            hours, _ = hours_apart(series.time_s, 0.0, end_s)
+            hours = hours_apart(series.time_s, 0.0, end_s)[0][0]
             if hours:
                 zone = f" If its clock is of another zone, give `lag_s` {hours * HOUR_S:g}."
         raise DataError(
@@ -136,6 +147,12 @@ def labels_of(
 
 
 _KINDS = {"hr": "a heart rate", "rr": "intervals from beat to beat", "ecg": "an ECG"}
+
+
+def _silent(table: Table, name: str) -> bool:
+    """Whether a column holds nothing but what devices write for no value."""
+    values = table.numbers((name,))[name]
+    return bool((~np.isfinite(values) | (values <= 0) | np.isin(values, NO_VALUE)).all())
 
 
 def _slope(recipe: Recipe) -> float:
@@ -178,7 +195,9 @@ def _by_size(table: Table, columns: Columns) -> Columns:
     )
 
 
-def _of_rates(path: Path, series: Series, hr_is: str, lag_s: float, end_s: float) -> Labels:
+def _of_rates(
+    path: Path, name: str, series: Series, hr_is: str, lag_s: float, end_s: float, say: Say
+) -> Labels:
     hr_s, hr_bpm = series.time_s, series.values[:, 0]
     if hr_is == "window":
         kept = apart(hr_s)
@@ -186,7 +205,15 @@ def _of_rates(path: Path, series: Series, hr_is: str, lag_s: float, end_s: float
     else:  # windows lie on the clock of the PPG, whatever the lag of the instants
         start_s, lag = windows_of_signal(end_s), 0.0
         known = plausible(hr_bpm) if plausible(hr_bpm).any() else np.ones(len(hr_bpm), np.bool_)
-        label = window_means(hr_s[known] + lag_s, hr_bpm[known], start_s)
+        every_s = float(np.median(np.diff(hr_s[known]))) if known.sum() > 1 else 0.0
+        rare = HR_GAP_S < 1.5 * every_s and every_s <= SLOWEST_S
+        if rare:
+            say(
+                f"{path.name}: a value of {name} every {every_s:.3g} s: between them the heart "
+                "rate is taken to go straight on."
+            )
+        gap_s = 1.5 * every_s if rare else HR_GAP_S
+        label = window_means(hr_s[known] + lag_s, hr_bpm[known], start_s, gap_s)
     return Labels(path, start_s, label, np.ones(len(label), np.bool_), lag)
 
 
@@ -195,7 +222,11 @@ def _of_intervals(
 ) -> NDArray[np.float64]:
     """Times of beats, on the clock of the PPG."""
     rr = series.values[:, 0]
-    fitting = rr > 0
+    fitting = (rr > 0) & (rr != NO_INTERVAL)
+    lost = int((~fitting).sum())
+    if lost:
+        more = "; what follows them may come too early" if alone else ""
+        say(f"{table.path.name}: {lost} of {len(rr)} values of {name} are no intervals{more}.")
     median = float(np.median(rr[fitting])) if fitting.any() else float("nan")
     unit = next((u for u, f in RR_PER_S.items() if RR_S[0] <= median * f <= RR_S[1]), None)
     if unit is None:

@@ -22,6 +22,9 @@ SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
 SLOWEST_REFERENCE_HZ = 0.03
 WRITTEN_TWICE = 0.95  # of the rows with the time of the row before have its values, too
 RUNS_OVER_S = (1.0, 60.0, 3600.0)
+LATEST_S = 10.0  # a row that comes later, and not twice, is of another recording;
+LATE = 0.2  # of the rows at most
+APART = 0.6  # of the usual step at least, between rows that were put in order
 DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
 
 
@@ -129,8 +132,37 @@ def read_series(
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
         kept = kept[::-1]
     series = Series(time_s[kept], values[kept], line[kept], base, stamped, hz)
+    series = _in_order(table.path, series, say)
     _check_order(table.path, timing.column or "", series)
     return series
+
+
+def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
+    """Rows that came late or again, as a radio repeats a packet, where they belong.
+
+    As they are where their times are then not even: of a clock that was set back, or two files.
+    """
+    if np.diff(series.time_s).min() >= 0:
+        return series
+    rows = np.column_stack([series.time_s, series.values])
+    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+    time_s = series.time_s[first]
+    late_s = np.maximum.accumulate(time_s) - time_s
+    order = first[np.argsort(time_s, kind="stable")]
+    steps_s = np.diff(series.time_s[order])
+    few = late_s.max() <= LATEST_S and (late_s > 0).mean() <= LATE
+    if not few or steps_s.min() <= APART * np.median(steps_s):
+        return series
+    again, late = len(rows) - len(first), int((late_s > 0).sum())
+    said = [f"{again} came twice and are left out"] * (again > 0)
+    said += [f"{late} came late and are put in order"] * (late > 0)
+    say(f"{path.name}: of {len(rows)} rows {', '.join(said)}.")
+    return replace(
+        series,
+        time_s=series.time_s[order],
+        values=series.values[order],
+        line=series.line[order],
+    )
 
 
 def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
-TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
+CRYSTAL = "1/32768"  # s, a tick of a watch's crystal
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, CRYSTAL: 1 / 32768}
+FASTEST_PPG_HZ = 600.0
 STANDARD_GRAVITY = 9.80665
 LONGEST_PACKET = 1000.0  # of the mean step
 _SPELT = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
     "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
     "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "minutes": "min", "minute": "min",
+    "1/32768 s": CRYSTAL,
 }  # fmt: skip
 _PER_G = {
-    "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY,
-    "m/s^2": STANDARD_GRAVITY, "m/(s^2)": STANDARD_GRAVITY, "m/(sec^2)": STANDARD_GRAVITY,
-    "m/s\u00b2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY, "1/64 g": 64.0,
+    "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY,
+    "cm/s2": 100 * STANDARD_GRAVITY, "mm/s2": 1000 * STANDARD_GRAVITY,
 }  # fmt: skip
+_OF_A_G = re.compile(r"1/(\d+) ?g")
 
 
 def time_unit(named: str) -> str | None:
@@ -30,7 +35,7 @@ def time_unit(named: str) -> str | None:
 def time_unit_of_name(name: str) -> str | None:
     """The unit that the end of a column's name says, as in `time_ms`."""
     word = name.replace("-", "_").replace(" ", "_").rpartition("_")[2]
-    return time_unit(word) if word != name else None
+    return time_unit(word) if word != name or word.lower() in ("ms", "us", "ns") else None
 
 
 def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
@@ -50,9 +55,27 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
     return next(fitting, None) if usual > 0 else None
 
 
+def crystal_hz(time: NDArray[np.float64]) -> float | None:
+    """Rows a second by ticks of 1/32768 s, where times of no unit would be microseconds of a rate
+    that nobody sets: 50 Hz would be 1525.88 Hz.
+
+    Args:
+        time: `(rows,)` finite.
+    """
+    every = float(np.ptp(time)) / max(len(time) - 1, 1)
+    hz, by_us = 1 / (every * TIME_UNITS[CRYSTAL]), 1 / (every * TIME_UNITS["us"])
+    whole = bool((time % 1 == 0).all()) and by_us > FASTEST_PPG_HZ
+    set_hz = any(
+        abs(by_us / step - round(by_us / step)) < 2e-4 * by_us / step for step in (50, 64)
+    )
+    return hz if whole and not set_hz and hz < FASTEST_PPG_HZ else None
+
+
 def per_g(named: str) -> float | None:
     """Values per g of a unit as a header spells it; None where it is none."""
-    return _PER_G.get(named.strip().lower())
+    word = re.sub(r"[()^]", "", named.strip().lower().replace("\u00b2", "2")).replace("sec", "s")
+    counts = _OF_A_G.fullmatch(word)
+    return float(counts[1]) if counts and int(counts[1]) else _PER_G.get(word)
 
 
 def per_g_of(acc: NDArray[np.float64]) -> tuple[float, str]:

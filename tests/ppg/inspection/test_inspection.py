@@ -350,3 +350,22 @@ def test_reference_noise_is_what_was_added() -> None:
     slipped = replace(noisy, valid=np.arange(len(error)) % 3 > 0)
     assert reference_noise_bpm(slipped) is None  # never three in a row
     assert inspect([noisy]).to_json()["datasets"]["lab"]["reference_noise_bpm"] == found
+
+
+@pytest.mark.parametrize(("bpm", "from_s"), [(60.0, 0), (98.0, 0), (72.0, 300), (130.0, 400)])
+def test_a_heart_rate_that_never_changes_is_told(bpm: float, from_s: float) -> None:
+    one = _recording()
+    labels = np.where(one.window_start_s >= from_s, bpm, one.hr_bpm)
+    found = inspect([replace(one, hr_bpm=labels)])
+    assert f"the heart rate is {bpm:g} BPM in each window from {from_s:g} to" in next(
+        w.message for w in found.warnings if w.kind == "reference"
+    )
+    assert not {"rate", "label clock drifts"} & {w.kind for w in found.warnings}
+
+
+def test_a_simulator_that_keeps_its_rate_is_right() -> None:
+    time_s = np.arange(30_000) / 50
+    beats = np.sin(2 * np.pi * 1.0 * time_s) + 0.4 * np.sin(4 * np.pi * time_s)
+    one = replace(_recording(acc=False), ppg=beats[:, None].astype(np.float32))
+    found = inspect([replace(one, hr_bpm=np.full(len(one.hr_bpm), 60.0))])
+    assert "reference" not in {w.kind for w in found.warnings}

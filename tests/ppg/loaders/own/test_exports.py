@@ -1,0 +1,197 @@
+"""Exports of wearables: rows out of order, rare references, zones, units, people's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ppg.loaders.own.clocks import hours_apart
+from ppg.loaders.own.columns import Columns, guess
+from ppg.loaders.own.grouping import _people
+from tests.ppg.loaders.own.tables import made_table, read_own, refusal, write
+
+ANY = Columns()
+Rows = NDArray[np.int64]
+
+
+def _swapped(rows: Rows) -> Rows:
+    rows[[500, 501, 900, 901]] = rows[[501, 500, 901, 900]]
+    return rows
+
+
+def _packets_swapped(rows: Rows) -> Rows:
+    packets = rows.reshape(-1, 25)
+    packets[[40, 41]] = packets[[41, 40]]
+    return packets.ravel()
+
+
+@pytest.mark.parametrize(
+    ("disorder", "words"),
+    [
+        (_swapped, "of 2500 rows 2 came late and are put in order"),
+        (_packets_swapped, "of 2500 rows 25 came late and are put in order"),
+        (
+            lambda rows: np.r_[rows[:1000], rows[950:]],
+            "of 2550 rows 50 came twice and are left out",
+        ),
+        (lambda rows: np.r_[rows, rows], "of 5000 rows 2500 came twice and are left out"),
+    ],
+)
+def test_rows_that_came_late_or_twice(
+    tmp_path: Path, disorder: Callable[[Rows], Rows], words: str
+) -> None:
+    table, said = made_table(seconds=50), list[str]()
+    right = read_own(write(tmp_path / "a.csv", table), ANY)
+    rows = disorder(np.arange(len(table["t"])))
+    path = write(tmp_path / "b.csv", {name: cells[rows] for name, cells in table.items()})
+    found = read_own(path, ANY, say=said.append)
+    np.testing.assert_array_equal(found.ppg, right.ppg)
+    np.testing.assert_allclose(found.hr_bpm, right.hr_bpm)
+    assert any(words in one for one in said)
+
+
+@pytest.mark.parametrize("back_s", [0.3, 5.0, 5.01, 25.0])
+def test_a_clock_that_is_set_back_is_refused(tmp_path: Path, back_s: float) -> None:
+    table = made_table()
+    table["t"] = np.where(table["t"] > 30, table["t"] - back_s, table["t"])
+    assert "goes back from 30 s" in refusal(write(tmp_path / "a.csv", table), ANY)
+
+
+@pytest.mark.parametrize(("every_s", "usable"), [(2, 27), (5, 27), (6, 27), (10, 5)])
+def test_a_heart_rate_every_five_seconds(tmp_path: Path, every_s: int, usable: int) -> None:
+    table, said = made_table(), list[str]()
+    table["hr"] = np.where(table["t"] % every_s == 0, 60 + table["t"], np.nan)
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=said.append)
+    assert abs(int(found.usable.sum()) - usable) <= 2
+    good = found.usable & (found.window_start_s < 46)
+    np.testing.assert_allclose(found.hr_bpm[good], 64 + found.window_start_s[good], atol=0.5)
+    assert any(f"every {every_s} s" in one for one in said) == (every_s in (5, 6))
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan, 255.0, -1.0])
+def test_a_strap_that_gave_nothing_stops_nobody_else(tmp_path: Path, nothing: float) -> None:
+    table, said = made_table(), list[str]()
+    table["hr"] = np.full(len(table["t"]), nothing)
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=said.append)
+    assert len(found.hr_bpm) == 0 and found.duration_s == 60
+    assert any("hr holds no heart rate in any row" in one for one in said)
+    table["hr"] = np.full(len(table["t"]), 300.0)
+    assert "their median is 300" in refusal(write(tmp_path / "a.csv", table), ANY)
+
+
+@pytest.mark.parametrize("marker", [0, 65535])
+def test_what_stands_for_no_interval_takes_no_time(tmp_path: Path, marker: int) -> None:
+    path, strap, said = write(tmp_path / "a.csv", made_table()), tmp_path / "rr.txt", list[str]()
+    strap.write_text("rr\n" + "\n".join(["800"] * 20 + [str(marker)] + ["600"] * 60))
+    found = read_own(path, ANY, hr_file=strap, say=said.append)
+    assert found.hr_bpm[20] == pytest.approx(100) and found.hr_bpm[2] == pytest.approx(75)
+    assert any("1 of 81 values of rr are no intervals" in one for one in said)
+
+
+@pytest.mark.parametrize("zone", [2.0, -7.0, 5.75, 5.5, 12.75])
+def test_a_strap_in_another_zone(tmp_path: Path, zone: float) -> None:
+    begin = datetime(2024, 5, 10, 8)
+    table, said = made_table(seconds=120), list[str]()
+    stamps = [f"{(begin + timedelta(seconds=t)).isoformat()}Z" for t in table["t"].tolist()]
+    rows = [f"{at},{green}" for at, green in zip(stamps, table["green"], strict=True)]
+    path, strap = tmp_path / "a.csv", tmp_path / "hr.csv"
+    path.write_text("\n".join(["time,green", *rows]))
+    there = [begin + timedelta(hours=zone, seconds=at) for at in range(120)]
+    strap.write_text("\n".join(["time,hr", *(f"{at},{60 + i}" for i, at in enumerate(there))]))
+    found = read_own(path, ANY, hr_file=strap, say=said.append)
+    assert found.hr_bpm[5] == pytest.approx(74)
+    assert any(f"taken as {zone:+g} h from that of the PPG" in one for one in said)
+
+
+def test_whole_hours_come_before_others_and_all_that_fit_are_told() -> None:
+    """Half an hour within two hours: 1.5 and 2.5 hours fit as two do."""
+    times_s = np.arange(3000.0, 4800.0)
+    assert hours_apart(times_s + 2 * 3600, 0.0, 7200.0)[0] == [-2.0, -1.5, -2.5]
+    assert hours_apart(times_s + 5 * 3600, 0.0, 7200.0)[0][0] == -5.0
+    assert hours_apart(times_s, 0.0, 7200.0)[0][0] == 0.0
+    assert hours_apart(times_s + 1e7, 0.0, 7200.0) == ([0.0], 0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "values_per_g", "said"),
+    [
+        ("g", 9.80665, "said to be in g, but gravity is 9.8"),
+        ("m/s2", 1.0, "said to be in m/s2, but gravity is 0.99"),
+        ("mg", 1.0, "said to be in mg, but gravity is 0.99"),
+        ("mm/s2", 9806.65, ""),
+        ("cm/s^2", 980.665, ""),
+        ("1/341 g", 341.0, ""),
+    ],
+)
+def test_gravity_against_the_header(
+    tmp_path: Path, unit: str, values_per_g: float, said: str
+) -> None:
+    table, notes = made_table(), list[str]()
+    for axis in ("ax", "ay", "az"):
+        table[f"{axis} [{unit}]"] = table.pop(axis) * values_per_g
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=notes.append)
+    assert found.acc is not None
+    assert np.median(np.linalg.norm(found.acc, axis=1)) == pytest.approx(1, abs=0.02)
+    assert any("said to be in" in one for one in notes) == bool(said)
+    assert any(said in one for one in notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "ppg"),
+    [
+        (("t", "PPG_G", "PPG_IR", "PPG_R"), ("PPG_G",)),
+        (("t", "G", "IR", "R"), ("G",)),
+        (("t", "IR", "ax [g]", "R"), ("IR",)),
+        (("t", "pd1_green", "pd2_green", "pd1_ir"), ("pd1_green", "pd2_green")),
+        (("t", "MAX30101_red", "MAX30101_green"), ("MAX30101_green",)),
+        (("t", "ir", "red", "gx", "gy", "gz"), ("ir",)),
+    ],
+)
+def test_lights_by_their_letters(names: Sequence[str], ppg: tuple[str, ...]) -> None:
+    assert guess(names).ppg == ppg
+
+
+@pytest.mark.parametrize("hz", [25.0, 50.0, 64.0, 100.0])
+def test_ticks_of_a_crystal_are_no_microseconds(tmp_path: Path, hz: float) -> None:
+    table, said = made_table(hz=hz), list[str]()
+    table = {"ticks": np.round(table.pop("t") * 32768), **table}
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=said.append)
+    assert found.ppg_hz == hz and any("ticks counts 1/32768 s" in one for one in said)
+    table["ticks"] = np.round(np.arange(len(table["ticks"])) * 32768 / (1.0055 * hz))
+    assert "the unit of the time column ticks cannot be told" in refusal(
+        write(tmp_path / "a.csv", table), ANY
+    )
+    found = read_own(tmp_path / "a.csv", Columns(time_unit="1/32768"))
+    assert found.ppg_hz == pytest.approx(1.0055 * hz, rel=1e-3)
+
+
+@pytest.mark.parametrize("hz", [1000.0, 2048.0])
+def test_microseconds_stay_microseconds(tmp_path: Path, hz: float) -> None:
+    table = made_table(hz=hz, seconds=10)
+    table["t"] = np.round(table["t"] * 1e6)
+    assert read_own(write(tmp_path / "a.csv", table), ANY).ppg_hz == hz
+
+
+@pytest.mark.parametrize(
+    ("keys", "people"),
+    [
+        ("2024/05/31/anna/walk 2024/06/01/anna/run 2024/06/01/ben/run", "anna anna ben"),
+        ("2024-05-31/anna 20240601T101500/ben", "anna ben"),
+        ("study/anna/walk study/anna/run study/ben/walk", "anna anna ben"),
+        ("S1/walk S01/run s1/rest S2/walk Subject_2/rest", "S1 S1 S1 S2 S2"),
+        ("1/a 01/b 10/a P1/a S1/a", "1 1 10 P1 S1"),
+        ("rec/1 rec/2", "1 2"),
+        ("anna/1 ben/1", "anna ben"),
+    ],
+)
+def test_people_by_the_names_of_their_files(keys: str, people: str) -> None:
+    said: list[str] = []
+    assert _people([tuple(key.split("/")) for key in keys.split()], said.append) == people.split()
+    assert any("are taken for one person" in one for one in said) == (
+        "S01" in keys or "P1" in keys
+    )
