@@ -19,6 +19,7 @@ from hwmodels.figures import UNITS, Figure, in_unit
 from hwmodels.sensors import Sensors, SensorsFile, sensors_of, usual_sensors
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
+from ppgnas.files import text_of
 from ppgnas.toml_file import FileModel, named_file, read_as
 
 LOWEST_HZ = 32e3  # of a watch's crystal; cores that compute run above it
@@ -27,9 +28,15 @@ HIGHEST_HZ = 2e9
 MOST_MW = 10_000.0  # nor draws so much, and is given
 LEAST_BYTES = 1024  # of memory; parts with a Cortex-M have more
 MOST_BYTES = 2.0**30  # of memory on the chip
+MOST_WAITS = 15  # that a flash controller can be told, by four bits
 RATIOS = (0.01, 100.0)
 BOARDS_DIR = Path(__file__).parent / "boards"
 
+# What vendors add to the name of a core, and what changes nothing of int8 kernels.
+_EXTENSIONS = (
+    r"(?:[^\w+]+(?:\+\W*)?(?:with|and|incl\w*|an?|optional|single|double|precision|fpu?|dsp|mpu|"
+    r"mve|helium|trustzone|core|processor|cpu|mcu|32|bit)\b)+\W*$"
+)
 _HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, in '
     f"the units {', '.join(unit for units in UNITS.values() for unit in units)}; "
@@ -132,6 +139,7 @@ _KINDS = {
     "clock_limit": "clock", "flash_wait_states": "wait", "instruction_cache": "memory",
     "data_cache": "memory",
 }  # fmt: skip
+_MAY_BE_NONE = ("flash_wait_states", "instruction_cache", "data_cache")
 
 
 def board_names() -> tuple[str, ...]:
@@ -177,7 +185,8 @@ def read_board(path: Path) -> Board:
         figures[f"clocks.{number}.active_power"] = (setting.active_power, "power")
     given = {key: (figure, kind) for key, (figure, kind) in figures.items() if figure is not None}
     values = {
-        key: in_unit(figure, kind, where=f"{path}: {key}") for key, (figure, kind) in given.items()
+        key: in_unit(figure, kind, where=f"{path}: {key}", none=key in _MAY_BE_NONE)
+        for key, (figure, kind) in given.items()
     }
     settings = [
         ClockSetting(values[f"clocks.{n}.clock"].value, values[f"clocks.{n}.active_power"])
@@ -194,9 +203,15 @@ def read_board(path: Path) -> Board:
     for key in ("flash", "sram"):
         if not LEAST_BYTES <= values[key].value <= MOST_BYTES:
             raise BoardError(
-                f"{path}: {key} is {values[key].value:g} B; allowed: {LEAST_BYTES} B to a GiB, "
-                f"{MOST_BYTES:g} B. Correct the unit"
+                f"{path}: {key} is {values[key].value:g} B; allowed: {LEAST_BYTES} B to "
+                f"{MOST_BYTES / 2**20:g} MiB. Correct the unit"
             )
+    waits = values.get("flash_wait_states", Estimate.exact(0)).value
+    if waits > MOST_WAITS or waits != round(waits):
+        raise BoardError(
+            f"{path}: flash_wait_states is {waits:g} cycles; allowed: whole ones, 0 to "
+            f"{MOST_WAITS}. Give what the flash controller is set to"
+        )
     if not RATIOS[0] <= values["core_ratio"].value <= RATIOS[1]:
         raise BoardError(
             f"{path}: core_ratio is {values['core_ratio'].value:g} x Cortex-M7; allowed: "
@@ -213,7 +228,7 @@ def read_board(path: Path) -> Board:
     sources |= {f"sensors.{key}": figure.source for key, figure in file.sensors or ()}
     return Board(
         name=path.stem,
-        part=file.part,
+        part=(known or file).part,
         core=core_name(file.core),
         clock_hz=values["clock"].value,
         flash_bytes=round(values["flash"].value),
@@ -239,8 +254,9 @@ def core_name(text: str) -> str:
     int8 kernels use no floating point and no atomic instructions, so a core with or without these
     is one.
     """
-    text = text.strip()
-    if found := re.fullmatch(r"(?:arm)?\W*cortex\W*m(\d+)(\+|plus|p|)f?", text, re.IGNORECASE):
+    text = re.sub(_EXTENSIONS, "", text.strip(), flags=re.IGNORECASE)
+    core = r"(?:32.?bit\W*)?(?:arm)?\W*(?:cortex\W*|c|)m(\d+)(\+|plus|p|)f?"
+    if found := re.fullmatch(core, text, re.IGNORECASE):
         number, kind = found.groups()
         last = {"0": "+" if kind else "", "4": "F"}.get(number, kind.upper())
         return f"Cortex-M{number}{last}"
@@ -337,6 +353,11 @@ def _up_to(figure: Estimate, most: float) -> str:
 
 
 def template(name: str) -> str:
-    """A commented board file to fill in: what every key means and what is allowed."""
+    """A commented board file to fill in: what every key means and what is allowed.
+
+    Of a board that comes with the project it is its file, to be changed.
+    """
+    if name.lower() in board_names():
+        return text_of(BOARDS_DIR / f"{name.lower()}.toml")
     text = (BOARDS_DIR.parent / "data" / "new_board.toml").read_text(encoding="utf-8")
     return Template(text).substitute(part=name.upper())

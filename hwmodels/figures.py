@@ -19,13 +19,15 @@ ASSUMPTION_SPREAD = 0.5
 
 # What each unit is worth in the unit that we compute in: Hz, bytes, mW, mJ.
 UNITS: dict[str, dict[str, float]] = {
-    "clock": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6},
+    "clock": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
     "memory": {"B": 1.0, "KiB": 1024.0, "MiB": 1048576.0},
-    "power": {"W": 1e3, "mW": 1.0, "uW": 1e-3},
+    "power": {"W": 1e3, "mW": 1.0, "uW": 1e-3, "nW": 1e-6},
     "energy": {"mJ": 1.0, "uJ": 1e-3, "nJ": 1e-6},
     "ratio": {"x Cortex-M7": 1.0},
     "wait": {"cycles": 1.0},
 }
+SUPPLY_V = 3.3  # of an example
+_MICRO = str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
 
 
 class Figure(FileModel):
@@ -61,34 +63,47 @@ Measured = Annotated[
 """A figure of a file in the unit that it is used in: its value and bounds alone."""
 
 
-def in_unit(figure: Figure, kind: str, *, where: str) -> Estimate:
+def in_unit(figure: Figure, kind: str, *, where: str, none: bool = False) -> Estimate:
     """A figure in the unit that we compute in.
 
     Args:
         kind: a key of `UNITS`.
         where: file and key, for the message.
+        none: the part may have none of it: 0.
 
     Raises:
         BoardError: the unit is not one of this kind, the value is 0, or the bounds do not enclose
             it.
     """
-    units = UNITS[kind]
-    if figure.value == 0:
+    units, unit = UNITS[kind], figure.unit.translate(_MICRO)
+    if figure.value == 0 and not none:
         raise BoardError(f"{where}.value is 0; it must be above 0. Give the figure of the part")
-    if figure.unit not in units:
+    if unit not in units:
         raise BoardError(
             f"{where}.unit is {figure.unit!r}; allowed: {', '.join(units)}. "
-            "Write the unit that the figure's source uses"
+            + _instead(figure.value, unit, kind)
         )
-    if kind in ("clock", "memory") and figure.value * units[figure.unit] < 1:
+    if kind in ("clock", "memory") and 0 < figure.value * units[unit] < 1:
         raise BoardError(
             f"{where}.value is {figure.value:g} {figure.unit}; it must be at least 1 "
             f"{min(units, key=lambda unit: units[unit])}. Give the figure of the part"
         )
     try:
-        return figure.estimate(units[figure.unit])
+        return figure.estimate(units[unit])
     except ValueError as error:
         raise BoardError(
             f"{where}: low is {figure.low}, value is {figure.value}, high is {figure.high}; "
             "they must be in ascending order. Correct the bounds"
         ) from error
+
+
+def _instead(value: float, unit: str, kind: str) -> str:
+    """What to write in the place of a unit that is not one of a kind."""
+    if kind == "power" and unit in ("A", "mA", "uA", "nA"):
+        watts = f"{value * SUPPLY_V:g} {unit[:-1]}W"
+        return (
+            f"A current times its supply is a power: {value:g} {unit} at {SUPPLY_V} V are {watts}"
+        )
+    if kind == "memory" and unit.upper() in ("KB", "MB", "KBYTES", "MBYTES"):
+        return f"The {unit} of a chip's memory is {unit[0].upper()}iB"
+    return "Write one of these, and the figure in it"

@@ -115,6 +115,9 @@ def explain(error: ValidationError, path: Path, help_text: str) -> str:
     """
     first: Any = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":  # our own, which says what is wrong
+        where = f"{path}: {key}" if key else str(path)
+        return f"{where}: {first['ctx']['error']}. {help_text}"
     expected = _EXPECTED.get(first["type"], first["msg"])
     seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
     return f"{path}: {key}{seen} {expected}. {help_text}"

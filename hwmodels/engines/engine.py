@@ -28,6 +28,10 @@ from ppgnas.toml_file import FileModel
 EngineKind = Literal["layers", "program"]
 """`layers`: one kernel runs one layer. `program`: generated C, whose steps take several."""
 
+NEAREST_CORE = (
+    "For a rough cost write the nearest of these in a board file, and wide bounds of core_ratio"
+)
+
 SMALL_MACS = 5_000_000
 """Networks below are small: overheads weigh more, so their errors are apart."""
 
@@ -230,7 +234,7 @@ class Engine:
 
     def knows(self, board: Board) -> bool:
         """Whether there are figures for a board."""
-        return board.core in self.cores and board.part.startswith(self.parts or ("",))
+        return board.core in self.cores and board.part.upper().startswith(self.parts or ("",))
 
     def check(self, board: Board) -> None:
         """Whether the engine runs on a board.
@@ -241,7 +245,7 @@ class Engine:
         if board.core not in self.cores:
             raise BoardError(
                 f"engine {self.name!r} has no figures for the core {board.core!r} of board "
-                f"{board.name!r}; supported cores: {', '.join(self.cores)}"
+                f"{board.name!r}; supported cores: {', '.join(self.cores)}. {NEAREST_CORE}"
             )
         if not self.knows(board):
             raise BoardError(

@@ -161,9 +161,9 @@ class CyclesFile(FileModel):
 
 
 class EngineFile(FileModel):
-    name: str
-    title: str
-    version: str
+    name: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    version: str = Field(min_length=1)
     date: str
     fit: str | None = None
     timed: str | None = None

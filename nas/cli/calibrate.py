@@ -12,6 +12,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
+from ppgnas.counts import counted
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def calibrate(
     target = load_target(board, engine)
     if measurements is not None:
         found, unit = _from_csv(Path(measurements), target.board, target.engine)
-        source = f"{len(found.names)} timings of {Path(measurements).name}"
+        source = f"{counted(len(found.names), 'timing')} of {Path(measurements).name}"
     else:
         found, unit = _from_anchors(anchor or [], target.board, target.engine), "ms"
         source = "anchored by " + ", ".join(anchor or [])
@@ -77,7 +78,7 @@ def calibrate(
     if as_json:
         emit(_document(found, target.board.name, engine, str(path), str(drawn), caution))
     else:
-        print(f"{engine} on {target.board.name}: {len(found.names)} timings")
+        print(f"{engine} on {target.board.name}: {counted(len(found.names), 'timing')}")
         print(_text(found))
         print(f"{path} written; parity plot: {drawn}")
 
@@ -178,7 +179,8 @@ def _text(found: Calibration) -> str:
             f"  inside their 90 %    {100 * inside:.0f} %",
         ]
     lines += [
-        f"factor                 {found.scale:.4g}",
+        f"factor                 {found.scale:.4g} on the engine's own cycles, "
+        f"{median(found.before.measured / found.before.predicted):.4g} on its estimates here",
         f"interval of 90 %       {found.network.low:.3f} to {found.network.high:.3f} of the value",
     ]
     if found.kernels:

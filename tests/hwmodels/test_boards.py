@@ -1,16 +1,18 @@
 """Board files: what ships is complete; what is wrong is told by file and key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hwmodels.boards import BOARDS_DIR, board_names, load_board, template
+from hwmodels.engines.load import engines_for, load_engine
 from hwmodels.estimate import Estimate
 from ppgnas.errors import BoardError
 
 HELP = (
     'A figure reads { value = 480, unit = "MHz", source = "..." } with optional low and high, '
-    "in the units Hz, kHz, MHz, B, KiB, MiB, W, mW, uW, mJ, uJ, nJ, x Cortex-M7, cycles; "
+    "in the units Hz, kHz, MHz, GHz, B, KiB, MiB, W, mW, uW, nW, mJ, uJ, nJ, x Cortex-M7, cycles; "
     "`ppgnas boards new NAME` writes a board file to fill in"
 )
 GOOD = """\
@@ -83,6 +85,61 @@ def test_units_are_converted_and_assumptions_widened(tmp_path: Path) -> None:
     assert board.assumptions == ("active_power",)
 
 
+@pytest.mark.parametrize("unit", ['"MHz"', '"GHz"', '"kHz"'])
+def test_a_clock_in_any_of_its_units(tmp_path: Path, unit: str) -> None:
+    worth = {'"MHz"': 100, '"GHz"': 0.1, '"kHz"': 1e5}[unit]
+    text = GOOD.replace('value = 100, unit = "MHz"', f"value = {worth}, unit = {unit}")
+    assert load_board(write(tmp_path, text)).clock_hz == pytest.approx(100e6)
+
+
+def test_a_unit_with_either_sign_of_micro_and_nanowatts(tmp_path: Path) -> None:
+    for unit, worth in (("uW", 1e-3), ("\N{MICRO SIGN}W", 1e-3), ("nW", 1e-6),
+                        ("\N{GREEK SMALL LETTER MU}W", 1e-3)):  # fmt: skip
+        text = GOOD.replace('high = 9, unit = "uW"', f'high = 9, unit = "{unit}"')
+        assert load_board(write(tmp_path, text)).sleep_mw.value == pytest.approx(4 * worth)
+
+
+@pytest.mark.parametrize("key", ["flash_wait_states", "instruction_cache", "data_cache"])
+def test_a_part_without_caches_or_waits_says_0(tmp_path: Path, key: str) -> None:
+    unit = "cycles" if key == "flash_wait_states" else "KiB"
+    line = f'{key} = {{ value = 0, unit = "{unit}", source = "page 1" }}\n'
+    board = load_board(write(tmp_path, line + GOOD))
+    assert 0 in (board.flash_wait_states, board.instruction_cache_bytes, board.data_cache_bytes)
+
+
+@pytest.mark.parametrize("waits", ["16", "2.5", "70"])
+def test_wait_states_that_no_controller_is_set_to(tmp_path: Path, waits: str) -> None:
+    line = f'flash_wait_states = {{ value = {waits}, unit = "cycles", source = "page 1" }}\n'
+    with pytest.raises(BoardError, match=rf"is {waits} cycles; allowed: whole ones, 0 to 15"):
+        load_board(write(tmp_path, line + GOOD))
+
+
+@pytest.mark.parametrize(
+    ("ordered", "name"),
+    [
+        ("STM32H7A3ZIT6Q", "stm32h7a3"),
+        ("stm32u575zit6", "stm32u575"),
+        ("NRF52832-QFAA", "nrf52832"),
+    ],
+)
+def test_a_part_by_what_is_ordered_is_the_part(tmp_path: Path, ordered: str, name: str) -> None:
+    """Engines run there, and their intervals are those of a part that was timed."""
+    known = load_board(name)
+    text = (BOARDS_DIR / f"{name}.toml").read_text()
+    text = text.replace(f'part = "{known.part}"', f'part = "{ordered}"')
+    board = load_board(write(tmp_path, text))
+    assert engines_for(board) == engines_for(known)
+    for engine in map(load_engine, engines_for(known)):
+        factors = [engine.profile(b).factor(b, macs=10**6) for b in (board, known)]
+        assert factors[0] == factors[1]
+
+
+def test_a_part_that_nobody_knows_is_of_its_maker_in_any_case(tmp_path: Path) -> None:
+    for part, runs in (("STM32G474", True), ("stm32g474", True), ("ATSAMD51", False)):
+        board = load_board(write(tmp_path, GOOD.replace("XYZ1", part)))
+        assert ("st-edge-ai" in engines_for(board)) == runs
+
+
 @pytest.mark.parametrize("name", ["nrf52840", "stm32wb55", "apollo4", "max32690"])
 def test_parts_that_nobody_timed_differ_as_those_do_that_were(name: str) -> None:
     """A Cortex-M4F that has no board file, PSoC 62, against STM32H7A3: HALE 1.0.175 and Plumerai
@@ -103,6 +160,16 @@ def test_parts_that_nobody_timed_differ_as_those_do_that_were(name: str) -> None
         ("Cortex-M35P", "Cortex-M35P"),
         ("RISC-V RV32IMAC", "RISC-V RV32IMC"),
         ("Cortex-M0plus", "Cortex-M0+"),
+        ("ARM Cortex-M4 with FPU", "Cortex-M4F"),
+        ("Cortex-M33 + DSP + FPU", "Cortex-M33"),
+        ("32-bit Arm Cortex-M0+ CPU", "Cortex-M0+"),
+        ("Cortex-M55 (Helium, TrustZone)", "Cortex-M55"),
+        ("Arm Cortex-M7 core with double-precision FPU", "Cortex-M7"),
+        ("CM7", "Cortex-M7"),
+        ("M33", "Cortex-M33"),
+        ("RV32IMC core", "RISC-V RV32IMC"),
+        ("ARM926EJ-S", "ARM926EJ-S"),
+        ("Cortex-A53", "Cortex-A53"),
         ("RV32IMAFC", "RISC-V RV32IMC"),
         ("RV32GC", "RISC-V RV32IMC"),
         ("risc-v rv32imac_zicsr", "RISC-V RV32IMC"),
@@ -151,9 +218,14 @@ def test_unknown_name_lists_the_known_and_the_close() -> None:
         ("value = 100,", "value = nan,",
          f"clock.value is nan and must be a finite number. {HELP}"),
         ('value = 100, unit = "MHz",', "value = 100,", f"clock.unit is missing. {HELP}"),
-        ('unit = "MHz"', 'unit = "GHz"',
-         "clock.unit is 'GHz'; allowed: Hz, kHz, MHz. Write the unit that the figure's source "
-         "uses"),
+        ('unit = "MHz"', 'unit = "bpm"',
+         "clock.unit is 'bpm'; allowed: Hz, kHz, MHz, GHz. Write one of these, and the figure in "
+         "it"),
+        ('value = 4, low = 3, high = 9, unit = "uW"', 'value = 4, unit = "\N{MICRO SIGN}A"',
+         "sleep_power.unit is '\N{MICRO SIGN}A'; allowed: W, mW, uW, nW. A current times its "
+         "supply is a power: 4 uA at 3.3 V are 13.2 uW"),
+        ('value = 96, unit = "KiB"', 'value = 96, unit = "kB"',
+         "sram.unit is 'kB'; allowed: B, KiB, MiB. The kB of a chip's memory is KiB"),
         ('clock = { value = 100, unit = "MHz", source = "page 1" }', "clock = 100",
          f"clock is 100 and must be a table. {HELP}"),
         ('unit = "MHz", source = "page 1"', 'unit = "MHz"', f"clock.source is missing. {HELP}"),
@@ -234,11 +306,11 @@ def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) 
          "sleep_power is 21 mW, above active_power of 20 mW; a core that sleeps draws less than "
          "one that computes. Correct one, its bounds or its unit"),
         ('value = 1, unit = "MiB"', 'value = 1048576, unit = "MiB"',
-         "flash is 1.09951e+12 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
+         "flash is 1.09951e+12 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 9.6e7, unit = "KiB"',
-         "sram is 9.8304e+10 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
+         "sram is 9.8304e+10 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 96, unit = "B"',
-         "sram is 96 B; allowed: 1024 B to a GiB, 1.07374e+09 B. Correct the unit"),
+         "sram is 96 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
         ("value = 2, low = 1.5, high = 2.5,", "value = 1000,",
          "core_ratio is 1000 x Cortex-M7; allowed: 0.01 to 100. Give cycles over those of a "
          "Cortex-M7 with the same kernels, not times"),
@@ -318,6 +390,13 @@ def test_limit_of_a_known_part_is_known(tmp_path: Path) -> None:
     text = _of("STM32H743", "Cortex-M7").replace("value = 100,", "value = 600,")
     with pytest.raises(BoardError, match=r"clock is 600 MHz; STM32H743 runs at up to 480 MHz"):
         load_board(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["stm32h743", "STM32U575", "esp32-c3"])
+def test_template_of_a_board_that_is_known_is_its_own(tmp_path: Path, name: str) -> None:
+    assert replace(load_board(write(tmp_path, template(name))), name="") == replace(
+        load_board(name), name=""
+    )
 
 
 def test_template_is_a_board(tmp_path: Path) -> None:

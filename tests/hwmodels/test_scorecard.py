@@ -270,7 +270,8 @@ def test_engine_that_does_not_run_on_the_board() -> None:
         score(small_graph(), odd, paper_engine())
     assert str(caught.value) == (
         "engine 'paper-engine' has no figures for the core 'RISC-V' of board 'paper'; "
-        "supported cores: Cortex-M7"
+        "supported cores: Cortex-M7. For a rough cost write the nearest of these in a board file, "
+        "and wide bounds of core_ratio"
     )
 
 

@@ -82,6 +82,7 @@ def check_board(
     ppgnas boards check my_board.toml
     """
     from hwmodels.boards import read_board
+    from hwmodels.engines.engine import NEAREST_CORE
     from hwmodels.engines.load import engines_for, known_cores
 
     board = read_board(Path(file))
@@ -96,7 +97,7 @@ def check_board(
         f"engines that know it: {', '.join(engines)}"
         if engines
         else f"no engine knows the core {board.core!r}, so nothing can be costed on it; known "
-        f"cores: {', '.join(known_cores())}"
+        f"cores: {', '.join(known_cores())}. {NEAREST_CORE}"
     )
 
 

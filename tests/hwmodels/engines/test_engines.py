@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from hwmodels.boards import Board, load_board
 from hwmodels.engines.engine import Engine
-from hwmodels.engines.load import engine_names, engines_for, known_cores, load_engine
+from hwmodels.engines.load import (
+    ENGINES_DIR,
+    engine_names,
+    engines_for,
+    known_cores,
+    load_engine,
+)
 from hwmodels.operators import Op
 from hwmodels.scorecard import score
 from ppgnas.errors import BoardError
@@ -231,3 +237,35 @@ def test_a_core_without_cycles_is_refused(tmp_path: Path) -> None:
     path.write_text(re.sub(r"(\[core_ratios\]\n.*?low = )[0-9.]+", r"\g<1>0", text, count=1))
     with pytest.raises(BoardError, match=r"core_ratios\..* begins at 0; allowed: above 0"):
         load_engine(str(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mean = { value = 95.0", "mean = { value = 950.0",
+         "cycles.elements.mean: estimate: 950.0 does not lie between low 75.0 and high 115.0. A"),
+        ("mean = { value = 4096,", "mean = { value = 1,",
+         "flash.kernels.mean: estimate: 1.0 does not lie between low 2048.0 and high 8192.0. A"),
+        ('name = "tflm-cmsis-nn"', 'name = ""', "name is '' and must not be empty"),
+    ],
+)  # fmt: skip
+def test_an_engine_file_that_is_wrong_is_told_in_our_words(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = (ENGINES_DIR / "tflm-cmsis-nn.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(BoardError) as caught:
+        load_engine(str(path))
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "Value error" not in str(caught.value)
+
+
+def test_an_engine_file_without_a_table_says_which(tmp_path: Path) -> None:
+    text = (ENGINES_DIR / "tflm-cmsis-nn.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text[: text.index("[sram]")])
+    with pytest.raises(BoardError) as caught:
+        load_engine(str(path))
+    assert str(caught.value).startswith(f"{path}: the table [sram] is missing. A figure reads")
