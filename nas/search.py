@@ -167,7 +167,8 @@ def prepared(
     probed = probed_in(space)  # before minutes of reading
     progress.say(f"Reading the recordings: {config.data}")
     people = gather(config, space)
-    for note in people.notes:
+    cautions = [note for each in (target, *others) for note in each.engine.caution(each.board)]
+    for note in (*cautions, *people.notes):
         progress.say(note)
     fitting = fitting_space(space, people)
     if fitting != space:

@@ -171,6 +171,7 @@ class Engine:
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
         scratch_3x3: so do 3 x 3 depthwise windows, which newer builds do not.
         st_version: of ST's tools, which plan activations in place (`hwmodels.engines.st`).
+        calibrated: part that a user calibrated it on, if any.
         carried: cores that have one ratio to the Cortex-M7 and nothing else.
         code_ratios: bytes of generated code over a Cortex-M7's, of cores where they differ.
         errors: kernel class -> mean relative error of held-out layers; `networks CORE` -> of
@@ -191,6 +192,7 @@ class Engine:
     errors: dict[str, float]
     st_version: str | None = field(default=None, kw_only=True)
     scratch_3x3: bool = field(default=False, kw_only=True)
+    calibrated: str | None = field(default=None, kw_only=True)
     carried: tuple[str, ...] = field(default=(), kw_only=True)
     code_ratios: dict[str, Estimate] = field(default_factory=dict, kw_only=True)
     profiles: tuple[Profile, ...] = field(repr=False, compare=False)
@@ -235,6 +237,15 @@ class Engine:
     def knows(self, board: Board) -> bool:
         """Whether there are figures for a board."""
         return board.core in self.cores and board.part.upper().startswith(self.parts or ("",))
+
+    def caution(self, board: Board) -> tuple[str, ...]:
+        """What is to be said of a calibration that tells nothing of a board."""
+        if self.calibrated in (None, self.profile(board).name):
+            return ()
+        return (
+            f"{self.name} was calibrated on {self.calibrated}, and none of that counts on the "
+            f"{board.core} of {board.name}; calibrate there too.",
+        )
 
     def check(self, board: Board) -> None:
         """Whether the engine runs on a board.

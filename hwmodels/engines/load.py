@@ -125,6 +125,7 @@ def read_engine(path: Path) -> Engine:
         sram=sram,
         st_version=file.st_version,
         scratch_3x3=file.scratch_3x3,
+        calibrated=None if file.calibration is None else file.calibration.part,
         carried=tuple(file.core_ratios),
         code_ratios=file.code_ratios,
         errors=errors,

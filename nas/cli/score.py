@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.tables import text_table
@@ -79,6 +79,7 @@ def score(
         task=task,
     )
     card = target.score(found.graph, file_bytes=found.file_bytes)
+    print_notes(target.engine.caution(target.board))
     if as_json:
         emit({**card.to_json(), "room": {name.lower(): row for name, row in card.room.items()}})
         return

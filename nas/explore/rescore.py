@@ -164,7 +164,10 @@ def rescore(
             _finalist(run, one, problem, target)
             for one in sorted(finalists, key=lambda one: one.candidate.finalist or 0)
         ),
-        notes=tuple(_notes(document, recorded, budgets)),
+        notes=(
+            *target.engine.caution(target.board),
+            *_notes(document, recorded, budgets),
+        ),
     )
 
 

@@ -55,8 +55,8 @@ def sleep_words(
 ) -> str:
     """What a board takes between readings, which says nothing of a network."""
     return (
-        f"Between readings {board} sleeps at {cost('power_mw', value_mw)} ({fixed(low_mw)} to "
-        f"{fixed(high_mw)}), whatever the network; average power, which budgets and objectives "
+        f"Between readings {board} sleeps at {value_mw:.3g} mW ({low_mw:.3g} to "
+        f"{high_mw:.3g}), whatever the network; average power, which budgets and objectives "
         f"of power mean, adds the energy of a reading every {period_s:g} s and, where they "
         "count, the sensors."
     )

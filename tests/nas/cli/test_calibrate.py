@@ -67,6 +67,32 @@ def test_an_anchor(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert document["latency_ms"]["value"] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(
+    ("measured", "board", "core"),
+    [
+        ("nrf52832", "nrf5340", "Cortex-M33"),
+        ("nrf52832", "stm32g0b1", "Cortex-M0+"),
+        ("nrf52832", "stm32h743", "Cortex-M7"),
+        ("nrf52832", "nrf52840", ""),
+        ("stm32f767", "nrf5340", ""),  # which takes a Cortex-M7's cycles and a ratio
+    ],
+)
+def test_a_board_of_which_a_calibration_says_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], measured: str, board: str, core: str
+) -> None:
+    assert leave("calibrate", "--anchor", "g1.json=0.9ms", "--board", measured) == 0
+    capsys.readouterr()
+    words = ("score", "g1.json", "--board", board, *NETWORK, "--json")
+    assert leave(*words, "--engine", "my_engine.toml") == 0
+    printed = capsys.readouterr()
+    told = f", and none of that counts on the {core} of {board}; calibrate there too."
+    assert (told in printed.err) == bool(core)
+    assert leave(*words) == 0
+    plain = json.loads(capsys.readouterr().out)
+    same = json.loads(printed.out)["latency_ms"] == plain["latency_ms"]
+    assert same == bool(core)
+
+
 def test_timings_in_another_unit_are_questioned(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

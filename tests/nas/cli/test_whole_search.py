@@ -60,7 +60,7 @@ def test_a_whole_search(
         assert column in head
     assert f"Recommended: {document['recommended']}" in printed.out
     assert all(f"Caution: {caution}\n" in printed.out for caution in document["cautions"])
-    assert "Between readings stm32h743 sleeps at 3.00 mW (0.49 to 15.20)" in printed.out
+    assert "Between readings stm32h743 sleeps at 3 mW (0.495 to 15.2)" in printed.out
     damaged = before.replace(b'board = "stm32h743"', b'board = "\\u0007"')
     assert damaged != before
     (tmp_path / "run" / "run.toml").write_bytes(damaged)

@@ -78,7 +78,7 @@ def test_the_headline_names_the_file_both_groups_of_people_and_the_floor() -> No
     assert "3.50 BPM on search people, who chose." in page
     assert "40.0 KB of flash, 8.8 KB of SRAM, 0.75 ms and 0.060 mJ a reading." in page
     assert (
-        "Between readings stm32h743 sleeps at 1.00 mW (0.02 to 16.00), whatever the network; "
+        "Between readings stm32h743 sleeps at 1 mW (0.02 to 16), whatever the network; "
         "average power, which budgets and objectives of power mean, adds the energy of a reading "
         "every 2 s and, where they count, the sensors."
     ) in page
