@@ -13,6 +13,7 @@ the times step evenly they are taken as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -34,6 +35,10 @@ NOISE = 1.5  # times what the line falls; a higher rise is a loss
 KEPT = 0.7  # of a rise from packet to packet
 LONG_S = 0.5  # between packets, within which losses do not show
 WANDERING = (16, 64)  # packets
+LONG_WALK = 256
+FULL = 0.05  # of packets, at least, lack nothing,
+MERGED = 0.02  # and so few at most come with the next
+FEWEST_FULL = 4  # rows
 LATE_S = 3.0  # a packet that is later than this counts as lost
 FEWEST_PACKETS = 8
 ROUNDS = 5
@@ -102,12 +107,17 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     rounded = bool((arrived % 1 == 0).all())
     if rounded and rows[0] < usual_rows:  # of the minute in which a file begins, the last rows
         arrived[0] = arrived[1] - rows[0] * np.median(np.diff(arrived) / rows[:-1])
+    # Of packets that lack rows inside, each is as long as a whole one.
+    whole = _whole_packet(arrived, rows) if rate_hz is None and nominal is None else 0
+    packets = -(-rows // whole) if whole else rows  # two that come at once are one here
+    begin = (packets.cumsum() - packets) * whole if whole else first
     # A packet bears the time of its first row (a rounded clock) or of its last (an arrival); where
     # all have one size both fit alike, and whole seconds are a rounded clock.
-    places = [first, first + rows - 1]
+    held = packets * (whole or 1)
+    places = [begin, begin + held - 1]
     line = min(
         (
-            _line(arrived, place, usual_rows, period, fixed=rate_hz is not None)
+            _line(arrived, place, whole or usual_rows, period, fixed=rate_hz is not None)
             for place in (places if rounded else places[::-1])
             for period in ((1 / rate_hz,) if rate_hz else _periods(arrived, place))
         ),
@@ -116,11 +126,12 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     half = len(first) // 2
     row = line.place + line.lost
     periods = [_slope(arrived[part], row[part]) for part in (slice(half), slice(half, None))]
-    begin_s = line.measured_s - (line.place - first) * line.period_s
+    begin_s = line.measured_s - (line.place - begin) * line.period_s
     within = np.arange(len(stamp_s)) - np.repeat(first, rows)
-    time_s = np.maximum.accumulate(np.repeat(begin_s, rows) + within * line.period_s)
+    step_s = np.repeat(held / rows * line.period_s, rows)
+    time_s = np.maximum.accumulate(np.repeat(begin_s, rows) + within * step_s)
     gaps = _gaps(time_s)
-    lost = int(line.lost[-1])
+    lost = int(line.lost[-1]) + int((held - rows).sum())
     if rate_hz:
         lost = round(float(np.ptp(line.measured_s)) * rate_hz) - int(np.ptp(line.place))
     lost -= round(sum(end - begin for begin, end in gaps) / line.period_s)
@@ -160,6 +171,29 @@ def _nominal(steps: Times, usual: float) -> NDArray[np.bool_] | None:
     alike = np.mean(sizes == np.median(sizes)) > WHOLE_SHARE and np.median(sizes) > 1
     alike &= np.median(steps[at]) < GAP_S  # holes, however regular, are none
     return None if missing.mean() > EVEN_SHARE and not alike else other
+
+
+def _whole_packet(arrived: Times, rows: NDArray[np.int64]) -> int:
+    """Rows of a whole packet, where many lack some that never come; else 0.
+
+    Rows that are read as they come are as many as the time between two reads, and sum up to its
+    line; those of packets whose rows are lost wander off from it, and from one of packets.
+    """
+    sizes = np.bincount(rows) / len(rows)
+    whole = int(np.flatnonzero(sizes >= FULL).max(initial=0))
+    lacking = whole >= FEWEST_FULL and (1 - LOST_SHARE / 2) * whole <= rows.mean() < whole
+    if not lacking or sizes[whole + 1 :].sum() > MERGED or np.median(np.diff(arrived)) > LONG_S:
+        return 0
+    row, packet = rows.cumsum().astype(np.float64), (-(-rows // whole)).cumsum()
+    return whole if _wanders(packet, row) and _wanders(arrived, row) else 0
+
+
+def _wanders(at: NDArray[Any], row: NDArray[np.float64]) -> bool:
+    """Whether the number of rows wanders off from its line, the farther the longer."""
+    off = row - np.polyval(np.polyfit(at - at[0], row, 1), at - at[0])
+    apart = [n for n in (*WANDERING, LONG_WALK) if 4 * n <= len(off)]
+    near, *far = (np.median(np.abs(off[n:] - off[:-n])) for n in (1, *apart))
+    return bool(max(far, default=0.0) > 1.5 * near + 1)
 
 
 def _thinned(arrived: Times, row: NDArray[np.float64]) -> bool:

@@ -210,7 +210,8 @@ class Explorer:
         ]
         candidates = self.judged(found, {})
         shown = representatives(candidates, self.probed.problem, SHOWN)
-        words = (f"{c.mae_bpm:.2f} BPM at {c.costs.latency_ms:.2f} ms" for c in shown)
+        problem = self.probed.problem
+        words = (problem.in_words(c.mae_bpm, c.costs) for c in shown if c.mae_bpm is not None)
         self.progress.say(f"Front so far, foretold: {', '.join(words)}")
         return candidates
 

@@ -89,6 +89,17 @@ class Problem:
             for name in self.objectives
         )
 
+    def in_words(self, mae_bpm: float, costs: Costs) -> str:
+        """The objectives of a network: `2.13 BPM at 12.4 KB of SRAM`."""
+        words = {
+            "latency": f"{costs.latency_ms:.2f} ms",
+            "flash": f"{format_bytes(costs.flash_bytes)} of flash",
+            "sram": f"{format_bytes(costs.sram_bytes)} of SRAM",
+            "power": f"{costs.power_mw:.3g} mW",
+        }
+        named = [words[name] for name in self.objectives if name != "mae"]
+        return f"{mae_bpm:.2f} BPM at {' and '.join(named)}" if named else f"{mae_bpm:.2f} BPM"
+
     def by_ratio(self, mae_bpm: float, costs: Costs, *, least_bpm: float) -> tuple[float, ...]:
         """Logarithms of the objectives over a corner, which lies at zero.
 

@@ -26,6 +26,8 @@ NEAR_BPM = 6.0  # a peak that is the reference's, or the one before's
 FEWEST = 30  # windows
 BEHIND = 0.3  # of the windows that the best channel reads and this one does not
 SELDOM = 0.15  # of the windows; noise reads 0.07
+FLAT = 0.31  # of the power lies about the peak, usually; of noise 0.25 to 0.3, of pulses 0.35 to 1
+ABOUT_BPM = 8
 JUMPING = 0.12  # of the peaks stay from window to window; of noise 0.06, of pulses 0.3 to 1
 DRIFT_BPM = 33.0  # the usual peak of drift, or of light from outside;
 WANDER_BPM, WANDERING = 48.0, 0.5  # or below this where no more peaks stay: a heart at rest stays
@@ -52,12 +54,14 @@ class Pulse:
         read: share of usable windows whose peak is the reference's; None where they are few.
         steady: share of windows whose peak is that of the window before (8 s apart).
         usual_bpm: median of the peaks.
+        share: median of the part of a window's power that lies about its peak.
         hum: whether all of it is one line that never moves and has no overtone.
     """
 
     read: float | None
     steady: float
     usual_bpm: float
+    share: float = 1.0
     hum: bool = False
 
 
@@ -70,7 +74,12 @@ def pulse(recording: Recording, found: Spectra) -> Pulse:
     read = float((error <= NEAR_BPM).mean()) if used.sum() >= FEWEST else None
     kept = np.abs(peak[apart:] - peak[:-apart]) <= NEAR_BPM
     usual = float(np.median(peak)) if len(peak) else float(RATES_BPM[-1])
-    return Pulse(read, float(kept.mean()) if len(kept) >= FEWEST else 1.0, usual)
+    if len(kept) < FEWEST:
+        return Pulse(read, 1.0, usual)
+    size = 2 * ABOUT_BPM + 1
+    about = size * scipy.ndimage.uniform_filter1d(found.power, size, axis=1, mode="constant")
+    share = np.take_along_axis(about, found.power.argmax(axis=1)[:, None], axis=1)
+    return Pulse(read, float(kept.mean()), usual, float(np.median(share)))
 
 
 def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
@@ -187,6 +196,11 @@ def _without_pulse(pulses: dict[int, Pulse]) -> Iterator[tuple[int, str]]:
             )
         elif found.steady < JUMPING:
             yield index, f"its strongest peak stays in {found.steady:.0%} of the windows, as noise"
+        elif unread and 0 < found.share < FLAT:
+            yield (
+                index,
+                f"{found.share:.0%} of its power lies about its strongest peak, as in noise",
+            )
         elif unread and found.hum:
             yield (
                 index,

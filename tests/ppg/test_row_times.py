@@ -194,3 +194,25 @@ def test_whole_minutes(hz: float, begin_s: float) -> None:
     found = row_times(true_s // 60 * 60)
     assert found.rate_hz == pytest.approx(hz, rel=1e-3) and found.gaps == ()
     assert _errors_s(found, true_s).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("hz", "rows", "lost", "late_s"),
+    [(100, 25, 0.02, 0.0), (100, 25, 0.02, 0.03), (64, 20, 0.1, 0.03), (25, 8, 0.05, 0.03)],
+)
+def test_rows_lost_inside_of_packets(hz: float, rows: int, lost: float, late_s: float) -> None:
+    """A packet of 25 that lacks two is as long as a whole one: 98 rows a second came of 100."""
+    true_s, stamp_s = _packets(_grid(hz), rows, apart_s=1e-3, late_s=late_s)
+    kept = np.random.default_rng(1).random(len(true_s)) >= lost
+    found = row_times(stamp_s[kept])
+    assert found.rate_hz == hz and "rows lost" in found.packets
+    assert np.quantile(_errors_s(found, true_s[kept]), 0.9) < 2.5 / hz + late_s
+
+
+@pytest.mark.parametrize(("hz", "every_s"), [(98.3, 0.25), (25.4, 0.5), (51.7, 0.2)])
+def test_rows_that_a_phone_reads_now_and_then_lack_nothing(hz: float, every_s: float) -> None:
+    true_s = _grid(hz)
+    rng = np.random.default_rng(2)
+    reads_s = np.cumsum(every_s + rng.exponential(0.02, int(320 / every_s)))
+    found = row_times(reads_s[np.searchsorted(reads_s, true_s)])
+    assert found.rate_hz == pytest.approx(hz, rel=2e-3)

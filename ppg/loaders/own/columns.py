@@ -17,7 +17,8 @@ _TIME = (
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
-    "start time", "start",
+    "start time", "start", "sample time", "sampletime", "sensor time", "device time",
+    "system time", "recording time", "recorded at",
 )  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",

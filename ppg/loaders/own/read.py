@@ -128,7 +128,9 @@ def _recording(
     acc_signal = None
     if columns.acc or recipe.acc_file is not None:
         acc_signal, per = _acceleration(table, columns, recipe, begin_s, open_table, say)
-        one_clock = recipe.acc_file is None and ppg.series.stamped and acc_signal.series.stamped
+        dated = base != "zero" and acc_signal.series.base == base
+        one_clock = ppg.series.stamped and acc_signal.series.stamped
+        one_clock &= recipe.acc_file is None or dated
         if table.rows or one_clock:  # a device starts its sensors one after the other
             origin_s = max(origin_s, float(acc_signal.series.time_s[0]))
         if one_clock:

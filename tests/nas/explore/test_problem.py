@@ -36,6 +36,20 @@ def test_constraints_by_hand() -> None:
     assert problem.by_ratio(6.0, COSTS, least_bpm=1.5)[0] == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize(
+    ("objectives", "words"),
+    [
+        (("mae", "latency"), "3.50 BPM at 2.00 ms"),
+        (("mae", "sram"), "3.50 BPM at 512 B of SRAM"),
+        (("mae", "flash", "power"), "3.50 BPM at 2 KB of flash and 0.5 mW"),
+        (("mae",), "3.50 BPM"),
+    ],
+)
+def test_the_objectives_in_words(objectives: tuple[Objective, ...], words: str) -> None:
+    costs = replace(COSTS, power_mw=0.5)
+    assert Problem(objectives, {}, "total", {}).in_words(3.5, costs) == words
+
+
 def test_the_reference_point_does_not_depend_on_the_seed_and_honours_limits() -> None:
     free = probed().problem.reference
     assert free == probed().problem.reference

@@ -201,3 +201,20 @@ def test_channels_are_chosen_by_number() -> None:
     assert channels_of("1, -3") == (1, -3)
     with pytest.raises(DataError, match="`channels` is 'green'; allowed: numbers from 1"):
         channels_of("green")
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_lone_channel_of_pink_noise(slope: float, labelled: bool) -> None:
+    """A fifth of its peaks stay from window to window, as of a poor pulse."""
+    at = np.fft.rfftfreq(30000)
+    waves = np.fft.rfft(_noise()) * np.r_[0.0, at[1:] ** (-slope / 2)]
+    recording = _with(np.fft.irfft(waves, 30000), labelled=labelled).with_channels((2,))
+    kinds = [kind for kind, _ in channel_warnings(recording)]
+    assert kinds == ["no pulse"]
+
+
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+def test_a_lone_channel_of_a_pulse_in_noise(level: float) -> None:
+    recording = _with(_pulse() + level * _noise(), labelled=False).with_channels((2,))
+    assert list(channel_warnings(recording)) == []

@@ -195,3 +195,33 @@ def test_people_by_the_names_of_their_files(keys: str, people: str) -> None:
     assert any("are taken for one person" in one for one in said) == (
         "S01" in keys or "P1" in keys
     )
+
+
+@pytest.mark.parametrize(("first_s", "last_s"), [(20, 60), (0, 40), (15, 45)])
+def test_dated_acceleration_that_begins_late_or_ends_early(
+    tmp_path: Path, first_s: int, last_s: int
+) -> None:
+    begin = datetime(2024, 5, 10, 8)
+    table, said = made_table(), list[str]()
+
+    def dated(name: str, columns: tuple[str, ...], rows: Rows) -> Path:
+        lines = [
+            ",".join([str(begin + timedelta(seconds=float(table["t"][row]), microseconds=1))])
+            + "".join(f",{table[column][row]:.6f}" for column in columns)
+            for row in rows.tolist()
+        ]
+        (tmp_path / name).write_text("\n".join([",".join(("time", *columns)), *lines]))
+        return tmp_path / name
+
+    path = dated("a.csv", ("green", "hr"), np.arange(3000))
+    there = np.flatnonzero((table["t"] >= first_s) & (table["t"] < last_s))
+    acc = dated("acc.csv", ("ax", "ay", "az"), there)
+    found = read_own(path, ANY, acc_file=acc, say=said.append)
+    assert found.duration_s == pytest.approx(last_s - first_s, abs=0.1)
+    assert found.hr_bpm[3] == pytest.approx(70 + first_s, abs=0.1)
+    assert any("s of PPG without acceleration, before it begins" in one for one in said)
+
+
+def test_a_time_by_another_name() -> None:
+    for name in ("sampleTime", "Device Time", "recorded_at"):
+        assert guess((name, "grnCnt", "hr")).time == name
