@@ -39,6 +39,7 @@ APART, ALIKE = 0.3, 0.6  # whose correlation with another is below, but would be
 JUMP = 8.0  # pulses; from sample to sample
 ALONE = 10.0  # times as large as the steps around it
 FEWEST_JUMPS = 3
+FEWEST_MARKED = 10  # samples
 STILL_S = 2.0  # of equal samples
 HALF_S = 120.0  # of a recording, for its halves to be judged
 AWAY = 10.0  # pulses; a channel so far from 0 never is 0
@@ -263,10 +264,12 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
     if size == 0:
         return
     zero = values == 0
-    if zero.any() and abs(float(np.median(values))) > AWAY * size:
+    if not (zero.any() and abs(float(np.median(values))) > AWAY * size):
+        zero = _marked(values, AWAY * size)
+    if zero.any():
         yield (
             "zeros",
-            f"holds {counted(int(zero.sum()), 'sample')} of 0 among values of "
+            f"holds {counted(int(zero.sum()), 'sample')} of {values[zero][0]:g} among values of "
             f"{np.median(values):.6g}: where they mean that nothing was measured, leave their "
             "cells empty, and they are gaps",
         )
@@ -288,6 +291,17 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
         )
     if spikes >= FEWEST_JUMPS:
         yield "spikes", f"holds {spikes} spikes of a sample or two, above {JUMP:g} times its pulse"
+
+
+def _marked(values: Samples, away: float) -> NDArray[np.bool_]:
+    """Samples of one number at an end of the range, so far from all others that they are none:
+    -1, or all bits set."""
+    for extreme, nearest in ((values.min(), np.min), (values.max(), np.max)):
+        marked = values == extreme
+        usual = marked.mean() >= 0.5 or marked.sum() < FEWEST_MARKED
+        if not usual and abs(nearest(values[~marked]) - extreme) > away:
+            return np.asarray(marked)
+    return np.zeros(len(values), np.bool_)
 
 
 def _longest_still(values: Samples) -> tuple[int, int]:

@@ -21,11 +21,12 @@ _TIME = (
     "system time", "recording time", "recorded at",
 )  # fmt: skip
 _HR = (
-    "hr", "heart rate", "heartrate", "bpm", "ecg hr", "hr ecg", "hr gt", "hr ref", "ref hr",
-    "reference", "polar hr", "chest hr", "reference hr", "hr polar", "heart rate bpm", "hr bpm",
+    "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
     "frequencia cardiaca", "hartslag", "tetno", "pulse rate",
 )  # fmt: skip
+_STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth"}
+_RATE = {"hr", "heartrate", "bpm", "puls", "heart"}
 _RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
 _ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
 _ACTIVITY = (
@@ -63,6 +64,8 @@ _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
 _NOT_PPG = {"hr", "heart", "rate", "ibi", "rr", "status", "quality", "time", "timestamp", "sqi",
             "t", "ts"}  # fmt: skip
+_NO_RATE = {"rr", "status", "quality", "time", "timestamp", "sqi", "t", "ts", "confidence",
+            "variability", "hrv"}  # fmt: skip
 _ACC_WORDS = {"acc", "accel", "acceleration", "accelerometer", "accl", "a"}
 
 
@@ -165,7 +168,8 @@ def guess(names: Sequence[str]) -> Columns:
         time = f"{plain['date']},{time}"
     ppg = _ppg(names)
     rr, ecg = first(_RR), first(_ECG) or _lead(plain)
-    hr = first(_HR) or next((name for name in names if _PER_MINUTE.search(name)), None)
+    hr = _of_strap(plain) or first(_HR)
+    hr = hr or next((name for name in names if _PER_MINUTE.search(name)), None)
     if rr is None and not ppg:
         rr = first(("duration", "interval", "intervals"))
     acc, hr_time, acc_time = _acc(names), None, None
@@ -194,6 +198,12 @@ def _time_of(names: Sequence[str], signal: set[str]) -> str | None:
         if words & signal and words & {"t", "ts", "time", "timestamp", "timestamps"}:
             return name
     return None
+
+
+def _of_strap(plain: dict[str, str]) -> str | None:
+    """The first rate that is said to be of a strap or a reference: `ecg_hr` beside a watch's."""
+    known = ((set(p.split()), name) for p, name in reversed(plain.items()))
+    return next((n for w, n in known if w & _STRAP and w & _RATE and not w & _NO_RATE), None)
 
 
 def _lead(plain: dict[str, str]) -> str | None:

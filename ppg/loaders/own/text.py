@@ -131,6 +131,7 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
     at: list[int] = []
     width, names = len(form.names), list(form.names)
     words: list[int] = []
+    notes: list[str] = []
     for index, cells in _rows(path, lines, form):
         line = numbered[index][0]
         if _words(cells, width):
@@ -139,6 +140,9 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
         if not any(cell.strip() for cell in cells) or [c.strip() for c in cells] == names:
             continue
         long = any(cell.strip() for cell in cells[width:])
+        if at and not long and len(cells) < width - 1 and index == len(lines) - 1:
+            notes.append(f"{path.name}: line {line}, the last one, is cut off and left out.")
+            break
         if long or len(cells) < width - 1:
             why = "Are the numbers written with decimal commas? Part cells by semicolons."
             raise DataError(
@@ -159,15 +163,14 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
     units = {n: u for n, u in zip(form.names, form.units, strict=True) if n and u}
     if clock:
         cells_of["time" if "time" not in cells_of else "clock"] = [clock[line] for line in at]
-    notes: tuple[str, ...] = ()
     if words:
         shown = dict(numbered)[words[0]].strip()[:40]
-        notes = (
+        notes.append(
             f"{path.name}: {len(words)} lines among the rows are words and are left out (line "
-            f"{words[0]}: {shown!r}).",
+            f"{words[0]}: {shown!r})."
         )
-    comma = form.decimal_comma
-    return Table(path, cells_of, np.array(at), units=units, decimal_comma=comma, notes=notes)
+    comma, told = form.decimal_comma, tuple(notes)
+    return Table(path, cells_of, np.array(at), units=units, decimal_comma=comma, notes=told)
 
 
 def _words(cells: list[str], width: int) -> bool:

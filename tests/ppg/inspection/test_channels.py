@@ -218,3 +218,13 @@ def test_a_lone_channel_of_pink_noise(slope: float, labelled: bool) -> None:
 def test_a_lone_channel_of_a_pulse_in_noise(level: float) -> None:
     recording = _with(_pulse() + level * _noise(), labelled=False).with_channels((2,))
     assert list(channel_warnings(recording)) == []
+
+
+@pytest.mark.parametrize("marker", [-1.0, 4294967295.0, 0.0, 65535.0])
+def test_numbers_that_stand_for_no_sample(marker: float) -> None:
+    spoilt = _pulse()
+    spoilt[9000:9400] = marker
+    kinds = dict(channel_warnings(_with(spoilt).with_channels((2,))))
+    assert f"holds 400 samples of {marker:g} among values of" in kinds["zeros"]
+    railed = np.minimum(_pulse(), np.quantile(_pulse(), 0.9))
+    assert "zeros" not in dict(channel_warnings(_with(railed).with_channels((2,))))

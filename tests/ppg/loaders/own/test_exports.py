@@ -225,3 +225,30 @@ def test_dated_acceleration_that_begins_late_or_ends_early(
 def test_a_time_by_another_name() -> None:
     for name in ("sampleTime", "Device Time", "recorded_at"):
         assert guess((name, "grnCnt", "hr")).time == name
+
+
+@pytest.mark.parametrize(
+    ("names", "rate"),
+    [
+        (("t", "green", "hr", "ecg_hr"), "ecg_hr"),
+        (("t", "green", "HeartRate_Watch", "HeartRate_Polar"), "HeartRate_Polar"),
+        (("t", "green", "HR_ref", "bpm"), "HR_ref"),
+        (("t", "green", "hr", "hr_ref_time", "ecg_quality"), "hr"),
+        (("t", "green", "polar_hr_confidence", "heart rate"), "heart rate"),
+    ],
+)
+def test_the_rate_of_a_strap_comes_before_a_watchs(names: Sequence[str], rate: str) -> None:
+    assert guess(names).hr == rate
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_last_line_that_is_cut_off_is_left_out(tmp_path: Path, separator: str) -> None:
+    path, said = write(tmp_path / "a.csv", made_table(), separator=separator), list[str]()
+    text = path.read_text().rstrip("\n")
+    path.write_text(text[: text.rindex("\n") + 8])
+    found = read_own(path, ANY, say=said.append)
+    assert found.duration_s == pytest.approx(59.98)
+    assert any("line 3001, the last one, is cut off and left out" in one for one in said)
+    lines = text.split("\n")
+    path.write_text("\n".join([*lines[:9], lines[9][:6], *lines[10:]]))
+    assert "line 10 has" in refusal(path, ANY)
