@@ -26,7 +26,7 @@ from deploy.integers import lookup, resizing
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes
-from hwmodels.graph import Layer, Shape, dense_rows
+from hwmodels.graph import LARGEST_SIZE, Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
 
@@ -156,6 +156,8 @@ class _Writer(Nodes):
             "max_pool": self._max_pool,
             "mean": self._mean,
             "reduce_max": self._mean,
+            "sum": self._mean,
+            "batch_matmul": self._batch_matmul,
             "softmax": self._softmax,
             "add": self._joined,
             "sub": self._joined,
@@ -276,7 +278,10 @@ class _Writer(Nodes):
 
     def _slice(self, layer: Layer) -> None:
         axes = range(1, len(layer.rows))
-        columns = (*zip(*layer.rows[1:], strict=True),)
+        chosen = (
+            (first, end if end >= 0 else -LARGEST_SIZE, by) for first, end, by in layer.rows[1:]
+        )
+        columns = (*zip(*chosen, strict=True),)
         names = ("first", "end", "step")
         first, end, step = (
             self._constant(f"{layer.output}:{name}", np.array(column, np.int64))
@@ -367,6 +372,18 @@ class _Writer(Nodes):
         self._quantized(
             [self._real(layer.inputs[0], layer), axes], layer, keepdims=int(rank == kept)
         )
+
+    def _batch_matmul(self, layer: Layer) -> None:
+        real = []
+        for index, (name, swapped) in enumerate(zip(layer.inputs, layer.adjoint, strict=True)):
+            stored = self._nhwc(name, layer)
+            if swapped:
+                turned = f"{layer.output}:swapped{index}"
+                stored = self._node("Transpose", [stored], turned, perm=[0, 1, 3, 2])
+            inputs = [stored, *self._scale(name)]
+            real.append(self._node("DequantizeLinear", inputs, f"{layer.output}:real{index}"))
+        self._quantized(real, layer, output=f"{layer.output}:nhwc")
+        self._back(f"{layer.output}:nhwc", layer)
 
     def _softmax(self, layer: Layer) -> None:
         axis = 1 if len(self._net.graph.shape(layer.output)) == 4 else -1

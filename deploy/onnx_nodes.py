@@ -50,7 +50,15 @@ class Nodes:
         ]
 
     def _real(self, tensor: str, layer: Layer) -> str:
-        """The dequantised tensor, one node for each reader: the pattern onnxruntime looks for."""
+        """The dequantised tensor, one node for each reader: the pattern onnxruntime looks for.
+
+        Of a constant only the first reader has one: onnxruntime fails on one that has several.
+        """
+        if tensor in self._net.constants and any(tensor in node.input for node in self._nodes):
+            scale, zero_point = self._net.activations[tensor]
+            stored = self._onnx.numpy_helper.to_array(self._constants[tensor])
+            real = (stored.astype(np.float32) - zero_point) * np.float32(scale)
+            return self._constant(f"{tensor}:real", real)
         return self._node(
             "DequantizeLinear",
             [tensor, *self._scale(tensor)],

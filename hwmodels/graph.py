@@ -26,6 +26,7 @@ from hwmodels.layer import (
     check_words,
     dense_rows,
     follows,
+    products,
     window_padding,
 )
 from hwmodels.operators import KINDS, OPERATORS, TABLE_OPS
@@ -48,6 +49,7 @@ _RARE = {
     "block": 1,
     "approximate": False,
     "clip": 0.0,
+    "adjoint": (False, False),
     "channel_pads": (0, 0),
 }
 """Fields that a document holds only where they differ from this."""
@@ -262,6 +264,8 @@ class Graph:
 
     def macs(self, layer: Layer) -> int:
         """Multiply-accumulates of one inference, padded taps counted."""
+        if layer.op == "batch_matmul":
+            return prod(self._shapes[layer.output]) * products(layer, self.shape(layer.inputs[0]))
         if not OPERATORS[layer.op].weighted:
             return 0
         weights = prod(self.weight_shape(layer))

@@ -62,6 +62,7 @@ class Layer:
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
         approximate: of a `gelu`: by tanh, not by the error function.
+        adjoint: of a `batch_matmul`: whether rows and columns of each input are swapped.
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
     """
@@ -86,6 +87,7 @@ class Layer:
     block: int = 1
     approximate: bool = False
     clip: float = 0.0
+    adjoint: tuple[bool, bool] = (False, False)
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -137,7 +139,7 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         return tuple(source[axis] for axis in layer.axes)
     if known.shape == "rows":
         if len(layer.rows) != len(source) or any(
-            not (0 <= first < end <= size and step > 0)
+            not (0 <= first < size and -1 <= end <= size and step and len(range(first, end, step)))
             for (first, end, step), size in zip(layer.rows, source, strict=False)
         ):
             return f"the rows {layer.rows} of {source}"
@@ -149,6 +151,8 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
         return _blocks(layer, source)
     if known.shape == "sequence":
         return (*source[:-1], seen[-1])
+    if known.shape == "product":
+        return _product(layer, sources)
     if known.shape == "view":
         return seen if prod(seen) == prod(source) else source
     if known.shape == "mean":
@@ -167,6 +171,21 @@ def _blocks(layer: Layer, source: Shape) -> Shape | str:
     if block < 1 or channels % (block * block):
         return f"blocks of {block} by {block} of {source}"
     return (1, height * block, width * block, channels // (block * block))
+
+
+def _product(layer: Layer, sources: list[Shape]) -> Shape | str:
+    (_, heads, rows, inner), (_, others, again, columns) = (
+        (*shape[:2], shape[3], shape[2]) if swapped else shape
+        for shape, swapped in zip(sources, layer.adjoint, strict=True)
+    )
+    if inner != again or (heads != others and 1 not in (heads, others)):
+        return f"a product of shapes {sources}, swapped {layer.adjoint}"
+    return (1, max(heads, others), rows, columns)
+
+
+def products(layer: Layer, source: Shape) -> int:
+    """Of one element of a `batch_matmul`."""
+    return source[2 if layer.adjoint[0] else 3]
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -211,6 +230,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "block": ("space_to_depth", "depth_to_space"),
     "approximate": ("gelu",),
     "clip": ("lstm",),
+    "adjoint": ("batch_matmul",),
 }
 """Attributes and the operators that have them."""
 

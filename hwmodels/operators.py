@@ -22,7 +22,8 @@ Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
              "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
              "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
-             "abs", "exp", "log", "rsqrt", "neg", "lstm"]  # fmt: skip
+             "abs", "exp", "log", "rsqrt", "neg", "lstm", "batch_matmul",
+             "sum"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -65,7 +66,8 @@ class Operator:
             of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
             channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
             axes in another order (`turned`), some `rows` of each axis, any height and width
-            (`resized`), `blocks` of them in the place of channels, or units of a `sequence`.
+            (`resized`), `blocks` of them in the place of channels, units of a `sequence`, or
+            rows by columns (`product`).
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
         activates: it may have a fused activation.
@@ -80,7 +82,7 @@ class Operator:
     options: str
     onnx: str
     shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows",
-                   "resized", "blocks", "sequence"]  # fmt: skip
+                   "resized", "blocks", "sequence", "product"]  # fmt: skip
     ranks: tuple[int, ...] = ANY_RANK
     inputs: int | None = 1
     weighted: bool = False
@@ -127,6 +129,8 @@ OPERATORS: dict[Op, Operator] = {
     "max_pool": Operator(("MAX_POOL_2D",), 2, "Pool2DOptions", "MaxPool", "window", IMAGE,
                          activates=True, keeps_scale=True, pairs=_POOLED),
     "mean": Operator(("MEAN",), 2, "ReducerOptions", "ReduceMean", "mean", (2, 3, 4)),
+    "sum": Operator(("SUM",), 2, "ReducerOptions", "ReduceSum", "mean", (2, 3, 4),
+                    assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
     "softmax": Operator(("SOFTMAX",), 2, "SoftmaxOptions", "Softmax", "same",
                         fixed_scale=(1 / 256, -128), table_bytes=1024),
     "logistic": Operator(("LOGISTIC",), 2, "", "Sigmoid", "same", fixed_scale=(1 / 256, -128),
@@ -186,6 +190,9 @@ OPERATORS: dict[Op, Operator] = {
     "lstm": Operator(("UNIDIRECTIONAL_SEQUENCE_LSTM",), 1, "UnidirectionalSequenceLSTMOptions",
                      "LSTM", "sequence", IMAGE, weighted=True, table_bytes=576,
                      assumed=_assumed((8.0, 0.8, 40.0), 4096.0)),
+    # Of one product, too: of short ones most is the rescaling of their sums.
+    "batch_matmul": Operator(("BATCH_MATMUL",), 2, "BatchMatMulOptions", "MatMul", "product",
+                             IMAGE, inputs=2, assumed=_assumed((4.0, 0.7, 40.0), 3072.0)),
 }  # fmt: skip
 
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)

@@ -127,3 +127,19 @@ def joint(c: Context, add: Layer, own: str) -> tuple[int, int, int]:
     offset -= sum(factor * zero for factor, zero in zip(by, zeros, strict=True))
     mine = 0 if add.inputs[0] == own else 1
     return by[mine], by[1 - mine], offset
+
+
+def plain_call(c: Context, parameters: str, lines: list[str], *arguments: str | Table) -> Call:
+    """A call whose first two arguments are where the layer reads and writes."""
+    body = [f"(const int8_t *x, int8_t *y{parameters})", "{", *(f"    {s}" for s in lines), "}"]
+    places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
+    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
+
+
+def gather(c: Context, lines: list[str], *arguments: str | Table, extra: str = "") -> Call:
+    """A call that reads several tensors, `x0`, `x1`, ..., and writes `y`."""
+    sources = c.step.reads
+    names = ", ".join(f"const int8_t *x{index}" for index in range(len(sources)))
+    body = [f"({names}, int8_t *y{extra})", "{", *(f"    {line}" for line in lines), "}"]
+    places = [*map(c.read, sources), c.place(c.step.target, step=0)]
+    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))

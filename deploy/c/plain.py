@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 
 from deploy.c import packing
-from deploy.c.calls import Call, Context, Table, joint, table
+from deploy.c.calls import Call, Context, Table, gather, joint, plain_call, table
+from deploy.c.products import batch_matmul
 from deploy.c.recurrent import lstm_call
 from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
@@ -22,13 +23,6 @@ def generic(c: Context) -> Call:
     """The call of a generic step; `deploy.c.source.check` has refused what has none."""
     (layer,) = c.step.layers
     return MAKERS[layer.op](c, layer)
-
-
-def _call(c: Context, parameters: str, lines: list[str], *arguments: str | Table) -> Call:
-    """A call whose first two arguments are where the layer reads and writes."""
-    body = [f"(const int8_t *x, int8_t *y{parameters})", "{", *(f"    {s}" for s in lines), "}"]
-    places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
-    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
 
 
 def _row(c: Context, layer: Layer) -> Call:
@@ -58,7 +52,7 @@ def _weighted(c: Context, layer: Layer) -> Call:
     if is_row(layer, c.net.graph.shape(layer.inputs[0])):
         return _row(c, layer)
     op = "plain_depthwise" if layer.op == "depthwise_conv" else "plain_conv"
-    return _call(
+    return plain_call(
         c,
         ", const int8_t *weights, const int32_t *requant, int32_t base, int32_t zero",
         [
@@ -71,15 +65,6 @@ def _weighted(c: Context, layer: Layer) -> Call:
         str(c.zero_point(layer.inputs[0])),
         str(c.zero_point(layer.output)),
     )
-
-
-def _gather(c: Context, lines: list[str], *arguments: str | Table, extra: str = "") -> Call:
-    """A call that reads several tensors, `x0`, `x1`, ..., and writes `y`."""
-    sources = c.step.reads
-    names = ", ".join(f"const int8_t *x{index}" for index in range(len(sources)))
-    body = [f"({names}, int8_t *y{extra})", "{", *(f"    {line}" for line in lines), "}"]
-    places = [*map(c.read, sources), c.place(c.step.target, step=0)]
-    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
 
 
 def _index(shape: Shape, whole: Shape, layer: Layer) -> str:
@@ -112,7 +97,7 @@ def _pairwise(
         f"    y[i] = (int8_t){result.format(f'x0[{own}]', f'x1[{other}]')};",
         "}",
     ]
-    return _gather(c, lines, *arguments, extra=extra)
+    return gather(c, lines, *arguments, extra=extra)
 
 
 def _add(c: Context, layer: Layer) -> Call:
@@ -196,7 +181,7 @@ def _concat(c: Context, layer: Layer) -> Call:
         lines.append(
             f"    copy_bytes(y + i * {sum(runs)} + {before}, x{index} + i * {run}, {run});"
         )
-    return _gather(c, [*lines, "}"])
+    return gather(c, [*lines, "}"])
 
 
 def _strided(c: Context, layer: Layer) -> Call:
@@ -228,14 +213,14 @@ def _strided(c: Context, layer: Layer) -> Call:
     index = " + ".join(f"i{depth} * {by}" for depth, (_, by) in enumerate(loops))
     lines.append(f"{'    ' * len(loops)}*y++ = x[{start} + {index}];")
     lines += [f"{'    ' * depth}}}" for depth in reversed(range(len(loops)))]
-    return _call(c, "", lines)
+    return plain_call(c, "", lines)
 
 
 def _pad(c: Context, layer: Layer) -> Call:
     if any(layer.channel_pads):
         return _pad_channels(c, layer)
     lines = [_shape(c, layer), "plain_pad(x, y, shape, zero);"]
-    return _call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
+    return plain_call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
 
 
 def _pad_channels(c: Context, layer: Layer) -> Call:
@@ -253,13 +238,15 @@ def _pad_channels(c: Context, layer: Layer) -> Call:
         "    }",
         "}",
     ]
-    return _call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
+    return plain_call(c, ", int8_t zero", lines, str(c.zero_point(layer.output)))
 
 
 def _pool(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     largest = int(layer.op == "max_pool")
-    return _call(c, "", [_shape(c, layer), f"plain_pool(x, y, shape, {largest}, {low}, {high});"])
+    return plain_call(
+        c, "", [_shape(c, layer), f"plain_pool(x, y, shape, {largest}, {low}, {high});"]
+    )
 
 
 def _reduce_max(c: Context, layer: Layer) -> Call:
@@ -268,7 +255,7 @@ def _reduce_max(c: Context, layer: Layer) -> Call:
     positions, channels = prod(shape[:-1]), shape[-1]
     sizes = (1, positions, channels, 1, 1, channels, 1, positions, 1, 1, 1, 1, 0, 0, 1)
     declared = f"const shape_t shape = {{{', '.join(map(str, sizes))}}};"
-    return _call(c, "", [declared, f"plain_pool(x, y, shape, 1, {low}, {high});"])
+    return plain_call(c, "", [declared, f"plain_pool(x, y, shape, 1, {low}, {high});"])
 
 
 def _place(size: int, wanted: int, layer: Layer, position: str) -> str:
@@ -301,7 +288,7 @@ def _resize_nearest(c: Context, layer: Layer) -> Call:
         "    }",
         "}",
     ]
-    return _call(c, "", lines)
+    return plain_call(c, "", lines)
 
 
 def _resize_bilinear(c: Context, layer: Layer) -> Call:
@@ -311,7 +298,7 @@ def _resize_bilinear(c: Context, layer: Layer) -> Call:
         begin, step = resizing.spacing(source[axis], target[axis], layer.grid)
         axes += [source[axis], target[axis], step, begin]
     sizes = ", ".join(map(str, (*axes, source[3])))
-    return _call(c, "", [f"plain_resize(x, y, {sizes});"])
+    return plain_call(c, "", [f"plain_resize(x, y, {sizes});"])
 
 
 def _mean(c: Context, layer: Layer) -> Call:
@@ -321,8 +308,8 @@ def _mean(c: Context, layer: Layer) -> Call:
     (scale, base), (out_scale, zero) = (
         c.net.activations[name] for name in (layer.inputs[0], layer.output)
     )
-    by = fixed_point.mean_multiplier(scale, out_scale, count)
-    return _call(
+    by = fixed_point.mean_multiplier(scale, out_scale, count if layer.op == "mean" else 1)
+    return plain_call(
         c,
         ", int32_t base, int32_t mantissa, int shift, int32_t zero",
         [
@@ -337,14 +324,14 @@ def _softmax(c: Context, layer: Layer) -> Call:
     shape = c.net.graph.shape(layer.output)
     values = table("int32_t", exponentials(c.net.activations[layer.inputs[0]][0]))
     line = f"plain_softmax(x, y, {prod(shape[:-1])}, {shape[-1]}, exponentials);"
-    return _call(c, ", const int32_t *exponentials", [line], values)
+    return plain_call(c, ", const int32_t *exponentials", [line], values)
 
 
 def _lookup(c: Context, layer: Layer) -> Call:
     size = prod(c.net.graph.shape(layer.output))
     lines = [f"for (int i = 0; i < {size}; i++) {{", "    y[i] = results[x[i] + 128];", "}"]
     results = table("int8_t", lookup.table(c.net, layer))
-    return _call(c, ", const int8_t *results", lines, results)
+    return plain_call(c, ", const int8_t *results", lines, results)
 
 
 MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
@@ -371,6 +358,8 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "avg_pool": _pool,
     "max_pool": _pool,
     "mean": _mean,
+    "sum": _mean,
+    "batch_matmul": batch_matmul,
     "softmax": _softmax,
     **dict.fromkeys(lookup.TABLES, _lookup),
 }

@@ -12,12 +12,13 @@ from deploy.c.calls import Call, Table
 from deploy.c.plain import MAKERS
 from deploy.c.steps.calls import call_of
 from deploy.device.c_text import plain_name
-from deploy.integers import fixed_point
+from deploy.integers import fixed_point, joined
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.steps import Program
 from hwmodels.generated_c.streaming import COUNT_BYTES, StreamProgram, stream_program
 from hwmodels.graph import Graph, Layer
+from hwmodels.layer import products
 from ppgnas.errors import ExportError
 from ppgnas.task import Mode
 
@@ -152,7 +153,7 @@ def check(net: QuantizedNet) -> None:
     """Refuse what the C cannot compute.
 
     Raises:
-        ExportError: an operator without C, several outputs, or a MEAN whose sums leave int32.
+        ExportError: an operator without C, several outputs, or sums that leave int32.
     """
     if net.graph.also:
         raise ExportError(
@@ -169,15 +170,20 @@ def check(net: QuantizedNet) -> None:
                 f"layer {layer.name!r}: softmax over {net.graph.shape(layer.output)[-1]} channels "
                 f"leaves int32; allowed: {_SOFTMAX_CHANNELS}"
             )
-        if layer.op == "mean":
-            _check_mean(net, layer)
+        if layer.op in ("mean", "sum", "batch_matmul"):
+            _check_sums(net, layer)
 
 
-def _check_mean(net: QuantizedNet, layer: Layer) -> None:
-    count = prod(net.graph.shape(layer.inputs[0])[1:-1])
+def _check_sums(net: QuantizedNet, layer: Layer) -> None:
     source, target = (net.activations[name][0] for name in (layer.inputs[0], layer.output))
-    by = fixed_point.mean_multiplier(source, target, count)
-    largest = count * 255 * 2 ** max(int(by.shift), 0)
+    if layer.op == "batch_matmul":
+        by = fixed_point.product_multiplier(*joined.scales(net, layer))
+        largest = products(layer, net.graph.shape(layer.inputs[0])) * 255**2
+    else:
+        count = prod(net.graph.shape(layer.inputs[0])[1:-1])
+        by = fixed_point.mean_multiplier(source, target, count if layer.op == "mean" else 1)
+        largest = count * 255
+    largest *= 2 ** max(int(by.shift), 0)
     if largest > fixed_point.INT32_MAX:
         raise ExportError(
             f"layer {layer.name!r}: sums of up to {largest} leave int32; the output scale "

@@ -113,6 +113,12 @@ def mean_multiplier(input_scale: float, output_scale: float, count: int) -> Mult
     return Multiplier(np.asarray(mantissa, np.int64), np.asarray(shift - n, np.int64))
 
 
+def product_multiplier(first_scale: float, second_scale: float, output_scale: float) -> Multiplier:
+    """Rescaling of a product of two activations: their scales are multiplied in float32."""
+    both = float(np.float32(first_scale) * np.float32(second_scale))
+    return quantize_multiplier(both / output_scale)
+
+
 @dataclass(frozen=True)
 class AddMultipliers:
     """The three multipliers of an int8 ADD, see `add`."""

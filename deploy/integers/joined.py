@@ -36,12 +36,12 @@ def results(net: QuantizedNet, layer: Layer, *, generated: bool = False) -> Ints
 def _sum(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
     if generated:
         return single_rounding.add(first, second, single_rounding.add_factors(net, layer))
-    by = fixed_point.add_multipliers(*_scales(net, layer))
+    by = fixed_point.add_multipliers(*scales(net, layer))
     return fixed_point.add(first, second, by, minus=layer.op == "sub")
 
 
 def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
-    one, other, output = _scales(net, layer)
+    one, other, output = scales(net, layer)
     return multiply(first * second, quantize_multiplier(one * other / output))
 
 
@@ -53,7 +53,7 @@ def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generate
 
 def prelu_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, Multiplier]:
     """Of what is not negative, and of a negative input times its slope."""
-    one, slope, output = _scales(net, layer)
+    one, slope, output = scales(net, layer)
     return quantize_multiplier(one / output), quantize_multiplier(one * slope / output)
 
 
@@ -64,7 +64,7 @@ def _prelu(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated
 
 def square_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, ...]:
     """Both inputs are brought to twice the larger scale, the square to the output's scale."""
-    one, other, output = _scales(net, layer)
+    one, other, output = scales(net, layer)
     twice = 2.0 * max(one, other)
     back = twice * twice / (2.0 ** (2 * SQUARE_LEFT_SHIFT) * output)
     return tuple(map(quantize_multiplier, (one / twice, other / twice, back)))
@@ -78,7 +78,8 @@ def _square(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generate
     return multiply(apart * apart, output)
 
 
-def _scales(net: QuantizedNet, layer: Layer) -> tuple[float, float, float]:
+def scales(net: QuantizedNet, layer: Layer) -> tuple[float, float, float]:
+    """Of both inputs and the output."""
     first, second = layer.inputs
     return (
         net.activations[first][0],

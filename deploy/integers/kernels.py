@@ -229,7 +229,9 @@ def _transpose(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
-    chosen = (slice(None), *(slice(*row) for row in layer.rows[1:]))
+    # An end before the first row, of steps back, is None to numpy.
+    rows = ((first, end if end >= 0 else None, step) for first, end, step in layer.rows[1:])
+    chosen = (slice(None), *(slice(*row) for row in rows))
     return lambda x: x[chosen].reshape(len(x), *target)
 
 
@@ -272,6 +274,21 @@ def _resize_bilinear(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 def _reduce_max(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
     return lambda x: x.max(axis=tuple(range(1, x.ndim - 1))).reshape(len(x), *target)
+
+
+def _batch_matmul(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    by = fixed_point.product_multiplier(*joined.scales(net, layer))
+    low, high = _limits(net, layer)
+
+    def batch_matmul(*inputs: Centred) -> Centred:
+        first, second = (
+            (x.swapaxes(2, 3) if swapped else x).astype(np.float64)
+            for x, swapped in zip(inputs, layer.adjoint, strict=True)
+        )
+        sums = fixed_point.multiply((first @ second).astype(np.int64), by)
+        return np.clip(sums, low, high).astype(np.float32)
+
+    return batch_matmul
 
 
 def _softmax(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -318,7 +335,7 @@ def _mean(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     by = fixed_point.mean_multiplier(
         net.activations[layer.inputs[0]][0],
         net.activations[layer.output][0],
-        prod(source[1:-1]),
+        prod(source[1:-1]) if layer.op == "mean" else 1,
     )
     low, high = _limits(net, layer)
 
@@ -362,5 +379,7 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "avg_pool": _avg_pool,
     "max_pool": _max_pool,
     "mean": _mean,
+    "sum": _mean,
+    "batch_matmul": _batch_matmul,
     **dict.fromkeys(lookup.TABLES, _lookup),
 }

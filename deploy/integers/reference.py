@@ -18,7 +18,8 @@ fused activation's int8 limits less the output zero point:
     avg_pool          stored y = clamp(sum of stored x / count), ties away from zero
     max_pool, reduce_max      largest x, clamped
     resize_nearest, resize_bilinear   stored x at a place, or between four, of 2^20 parts
-    mean              y = M'(sum of x), 1 / count inside M'
+    mean, sum         y = M'(sum of x), 1 / count inside M' of a mean
+    batch_matmul      y = M'(sum of x1 * x2), rows by columns
     softmax           in fixed point, see `deploy.integers.softmax`
     lstm              see `deploy.integers.lstm`
     others            stored y from a table of 256, see `deploy.integers.lookup`

@@ -15,11 +15,9 @@ from math import prod
 import numpy as np
 
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from deploy.tflite.slices import PLAIN
 
 _APART, _BACK = "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"
-_ALL = dict.fromkeys(
-    ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"), 0.0
-)
 
 
 def with_views(stored: StoredModel) -> StoredModel:
@@ -102,7 +100,7 @@ class _Rewritten:
             front = len(shape) - 2
             rows = [[0] * front + [first, 0], [1] * front + [end, channels], [1] * len(shape)]
             inputs = (whole, *(self._constant(row) for row in rows))
-            self._operators.append(StoredOperator("STRIDED_SLICE", inputs, (target,), dict(_ALL)))
+            self._operators.append(StoredOperator("STRIDED_SLICE", inputs, (target,), dict(PLAIN)))
 
     def _follow(self, source: int, target: int) -> None:
         """The sequences of what a layer reads are those of what it writes."""

@@ -10,10 +10,11 @@ import importlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ppgnas.errors import DependencyError
+from ppgnas.errors import DependencyError, ExportError
 from ppgnas.extras import install_line
 
 _MODULE = "tflite_micro.python.tflite_micro.runtime"
+_ARENA_BYTES = 1 << 26  # no device's: what is compared is arithmetic
 
 
 def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -27,6 +28,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
 
     Raises:
         DependencyError: the wheel is not installed.
+        ExportError: it has not all operators of the file.
     """
     try:
         runtime = importlib.import_module(_MODULE)
@@ -35,11 +37,14 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
             "tflite-micro is not installed; running a file in TFLite Micro needs it: "
             f"{install_line('tflm')} (Linux, x86-64)"
         ) from error
-    interpreter = runtime.Interpreter.from_bytes(model)
     outputs = []
-    for window in x.reshape(len(x), *interpreter.get_input_details(0)["shape"]):
-        interpreter.reset()
-        interpreter.set_input(window, 0)
-        interpreter.invoke()
-        outputs.append(interpreter.get_output(0)[0].copy())
+    try:
+        interpreter = runtime.Interpreter.from_bytes(model, arena_size=_ARENA_BYTES)
+        for window in x.reshape(len(x), *interpreter.get_input_details(0)["shape"]):
+            interpreter.reset()
+            interpreter.set_input(window, 0)
+            interpreter.invoke()
+            outputs.append(interpreter.get_output(0)[0].copy())
+    except RuntimeError as error:
+        raise ExportError(f"TFLite Micro does not run the file: {error}") from error
     return np.stack(outputs)

@@ -1,11 +1,11 @@
 """Operators that move bytes alone, as those that the graph has: the same bytes.
 
-`SPLIT`, `SPLIT_V`, `UNPACK` and `SLICE` are slices, one for each output; `TILE`, `PACK` and
-`GATHER` of constant places are joined parts; a `TRANSPOSE` of more than four axes has fewer where
-neighbours stay together. `MEAN` and `REDUCE_MAX` over other axes than those in front of the
-channels, as layers that normalise have them, run over a transposed copy: the same sums. That is
-what they cost; an interpreter dispatches once where slices are several, and makes no such copy.
-What does not fit stays, and is refused by name.
+`SPLIT`, `SPLIT_V`, `UNPACK`, `SLICE` and `REVERSE_V2` are slices, one for each output; `TILE`,
+`PACK` and `GATHER` of constant places are joined parts; a `TRANSPOSE` of more than four axes has
+fewer where neighbours stay together. `MEAN`, `SUM` and `REDUCE_MAX` over other axes than those in
+front of the channels, as layers that normalise have them, run over a transposed copy: the same
+sums. That is what they cost; an interpreter dispatches once where slices are several, and makes no
+such copy. What does not fit stays, and is refused by name.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from math import prod
 import numpy as np
 
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from deploy.tflite.slices import PLAIN
 
 Shape = tuple[int, ...]
-_NO_MASKS = dict.fromkeys(
-    ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"), 0.0
-)
 _PARTS = 16  # at most, of one tensor that is joined
 
 
@@ -86,7 +84,7 @@ class _Rewritten:
         """Some rows `(first, end)` of each axis."""
         ones = [1] * len(rows)
         columns = [self.constant(column) for column in (*zip(*rows, strict=True), ones)]
-        self.put("STRIDED_SLICE", (source, *columns), target, **_NO_MASKS)
+        self.put("STRIDED_SLICE", (source, *columns), target, **PLAIN)
 
     def along(self, source: int, target: int, axis: int, first: int, end: int) -> None:
         """Some rows of one axis."""
@@ -169,6 +167,21 @@ def _slice(model: _Rewritten, operator: StoredOperator) -> bool:
         for whole, first, size in zip(shape, firsts, sizes, strict=True)
     )
     model.slice(source, operator.outputs[0], list(zip(firsts, ends, strict=True)))
+    return True
+
+
+def _reverse(model: _Rewritten, operator: StoredOperator) -> bool:
+    """A slice with steps back."""
+    source, shape = operator.inputs[0], model.shape(operator.inputs[0])
+    axes = model.numbers(operator.inputs[-1])
+    if not axes or not -len(shape) <= min(axes) <= max(axes) < len(shape):
+        return False
+    turned = {axis % len(shape) for axis in axes}
+    firsts = [size - 1 if axis in turned else 0 for axis, size in enumerate(shape)]
+    steps = [-1 if axis in turned else 1 for axis in range(len(shape))]
+    said = [model.constant(numbers) for numbers in (firsts, shape, steps)]
+    masks = PLAIN | {"EndMask": float((1 << len(shape)) - 1)}
+    model.put("STRIDED_SLICE", (source, *said), operator.outputs[0], **masks)
     return True
 
 
@@ -294,9 +307,11 @@ _MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
     "UNPACK": _unpack,
     "PACK": _pack,
     "SLICE": _slice,
+    "REVERSE_V2": _reverse,
     "TILE": _tile,
     "GATHER": _gather,
     "TRANSPOSE": _transpose,
     "MEAN": _reduced,
+    "SUM": _reduced,
     "REDUCE_MAX": _reduced,
 }

@@ -30,7 +30,7 @@ _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
                 "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters",
                 "BlockSize", "BatchDims", "Approximate", "CellClip", "ProjClip",
-                "TimeMajor")  # fmt: skip
+                "TimeMajor", "AdjX", "AdjY")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
 _MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions"}
 """Options of operators that `deploy.tflite.moved` rewrites."""

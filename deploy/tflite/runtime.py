@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from ppgnas.errors import DependencyError, ExportError
 
+NOT_COMPUTED = frozenset({"elu", "sum"})
+"""Operators that the reference kernels have not, or give one value whatever they read: SUM of
+ai-edge-litert 2.3, which the optimised kernels compute."""
 _RESOLVERS = {
     "reference": "BUILTIN_REF",
     "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from deploy.tflite import lstm
+from deploy.tflite import lstm, slices
 from deploy.tflite.islands import float_tensors
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
@@ -102,8 +102,9 @@ class Translator:
         inputs = self._stored.inputs
         if len(inputs) != 1 or inputs[0] < 0:
             raise GraphError(
-                f"the network has {len(inputs)} inputs; one is allowed. Convert a model with "
-                "one input"
+                f"the network has {len(inputs)} inputs; one is allowed. Wrap the model in one "
+                "whose input holds all of them side by side as channels, and give each its part: "
+                "model([x[..., :1], x[..., 1:]]); then convert again"
             )
         shape = self._stored.tensors[inputs[0]].shape
         if len(shape) > 1 and shape[0] != 1:
@@ -224,7 +225,7 @@ class Translator:
         if layer.op == "pad":
             pads = self._pads(operator, lifted)
             return replace(layer, pads=pads[2:6], channel_pads=pads[6:])
-        if layer.op in ("mean", "reduce_max"):
+        if OPERATORS[layer.op].shape == "mean":
             self._check_mean(operator)
         elif layer.op == "fully_connected":
             return replace(layer, channel_scales=self._check_dense(operator))
@@ -238,10 +239,6 @@ class Translator:
             return replace(layer, rows=(*((0, 1, 1),) * lifted, *self._rows(operator, stored)))
         elif OPERATORS[layer.op].shape == "resized":
             return replace(layer, grid=self._grid(operator))
-        elif OPERATORS[layer.op].shape == "blocks":
-            return replace(layer, block=int(operator.options["BlockSize"]))
-        elif layer.op == "leaky_relu":
-            return replace(layer, slope=float(operator.options["Alpha"]))
         elif layer.op == "relu":
             activation: Activation = self._word("name", operator.name, ACTIVATIONS)
             return replace(layer, activation=activation)
@@ -249,13 +246,18 @@ class Translator:
             if wrong := lstm.problem(self._stored, operator):
                 raise self._fail(wrong)
             return replace(layer, clip=float(operator.options["CellClip"]))
-        elif layer.op == "gelu":
-            return replace(layer, approximate=bool(operator.options["Approximate"]))
         elif layer.op == "conv":
             weights = self._constant_shape(operator, 1, "weights")
             if len(stored) == len(weights) == 4 and weights[3] and stored[3] % weights[3] == 0:
                 return replace(layer, groups=stored[3] // weights[3])
-        return layer
+        options = operator.options
+        return replace(
+            layer,
+            block=int(options.get("BlockSize", 1)),
+            slope=float(options.get("Alpha", 0.0)),
+            approximate=bool(options.get("Approximate")),
+            adjoint=(bool(options.get("AdjX")), bool(options.get("AdjY"))),
+        )
 
     def _grid(self, operator: StoredOperator) -> Grid:
         corners, centres = operator.options["AlignCorners"], operator.options["HalfPixelCenters"]
@@ -263,27 +265,15 @@ class Translator:
             raise self._fail("it aligns both corners and centres of pixels; allowed: one of them")
         return "align_corners" if corners else "half_pixel" if centres else "asymmetric"
 
-    def _rows(self, operator: StoredOperator, shape: Shape) -> list[tuple[int, int, int]]:
-        """`(first, end, step)` of each axis of a STRIDED_SLICE."""
-        options = {key: int(value) for key, value in operator.options.items()}
-        if options["EllipsisMask"] or options["NewAxisMask"]:
-            raise self._fail("it has an ellipsis or a new axis; allowed: a range of each axis")
+    def _rows(self, operator: StoredOperator, shape: Shape) -> list[slices.Row]:
         parts = [
             self._constant(operator, place, what)
             for place, what in ((1, "first rows"), (2, "ends"), (3, "steps"))
         ]
-        rows = [(0, size, 1) for size in shape]
-        for axis, (first, end, step) in enumerate(zip(*parts, strict=False)):
-            size = shape[axis] if axis < len(shape) else 0
-            if step < 1 or not size:
-                raise self._fail(f"its steps are {parts[2]} for {shape}; allowed: 1 and above")
-            bit = 1 << axis
-            first = 0 if options["BeginMask"] & bit else min(first + size * (first < 0), size)
-            end = size if options["EndMask"] & bit else min(end + size * (end < 0), size)
-            if options["ShrinkAxisMask"] & bit:
-                end = first + 1
-            rows[axis] = (first, end, step)
-        return rows
+        found = slices.rows(operator.options, parts, shape)
+        if isinstance(found, str):
+            raise self._fail(found)
+        return found
 
     def _with_options(self, layer: Layer, operator: StoredOperator) -> Layer:
         """The layer with its kernel, strides, padding and fused activation."""

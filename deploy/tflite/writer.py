@@ -316,12 +316,16 @@ class _Writer:
             options.cellClip = layer.clip
             options.timeMajor = self._shape(layer.inputs[0])[0] > 1
             options.fusedActivationFunction = s.ActivationFunctionType.TANH
+        if layer.op == "batch_matmul":
+            options.adjX, options.adjY = layer.adjoint
         if layer.op == "gelu":
             options.approximate = layer.approximate
         if layer.op == "leaky_relu":
             options.alpha = layer.slope
         if layer.op == "slice":
             rows, target = self._rows(layer), self._shape(layer.output)
+            # Steps back to the first row have no end that a file could say.
+            options.endMask = sum(1 << axis for axis, row in enumerate(rows) if row[1] < 0)
             if len(rows) != len(target):
                 single = [i for i, row in enumerate(rows) if len(range(*row)) == 1]
                 gone = single[1 : 1 + len(rows) - len(target)]

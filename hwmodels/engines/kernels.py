@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from hwmodels.layer import Layer, Shape, dense_rows, real_taps
+from hwmodels.layer import Layer, Shape, dense_rows, products, real_taps
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError
 
@@ -32,6 +32,7 @@ class Geometry:
         cin, cout: channels, or inputs and outputs of a fully connected layer.
         strided: a stride above 1.
         dilated: a dilation above 1.
+        copied: elements of inputs that are turned first.
     """
 
     rows: int
@@ -43,6 +44,7 @@ class Geometry:
     cout: int
     strided: bool = False
     dilated: bool = False
+    copied: int = 0
 
     @property
     def positions(self) -> int:
@@ -61,6 +63,11 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
     if layer.op == "lstm":  # its products in the place of taps, by which it is paid
         rows, cin, cout = dense_rows(target), source[-1] + target[-1], 4 * target[-1]
         return Geometry(1, rows, 1, 1, rows * cin * cout, cin, cout)
+    if layer.op == "batch_matmul":  # paid by its products, too
+        inner, heads, (first, second) = products(layer, source), target[1], layer.adjoint
+        copied = prod(source) * first + heads * inner * target[3] * (not second)
+        taps = prod(target) * inner
+        return Geometry(heads, target[2], 1, 1, taps, inner, target[3], copied=copied)
     known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
     if known is not None and known.shape == "window":
         return Geometry(
@@ -261,6 +268,8 @@ def scratch_bytes(kernel: str, g: Geometry, core: str = "Cortex-M7") -> int:
     """
     if kernel == "lstm":  # four gates in int16; outputs and cells of a step, which outlive it
         return 2 * g.cout + 3 * g.cout // 4
+    if kernel == "batch_matmul":
+        return g.copied
     taps = g.kernel_h * g.kernel_w
     vectors = core in HELIUM
     if kernel == "conv":

@@ -88,6 +88,7 @@ def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLa
             layer.dilation,
             layer.groups,
             layer.channel_scales,
+            layer.adjoint,
             written[layer.output],
             # What an element-wise layer joins may be stored with the network.
             graph.weight_bytes(layer) if constants and len(layer.inputs) > 1 else 0,

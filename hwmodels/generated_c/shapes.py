@@ -169,8 +169,8 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             layout=_window_layout(layer),
             work=taps * to.channels * channels,
         )
-    if layer.op in ("fully_connected", "lstm"):
-        inputs = graph.weight_shape(layer)[1]
+    if layer.op in ("fully_connected", "lstm", "batch_matmul"):
+        inputs = graph.macs(layer) // prod(target)
         return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
@@ -179,6 +179,7 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
 _SAME_LOOPS: dict[Op, Op] = {
     **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg"), "logistic"),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
+    "sum": "mean",
     **dict.fromkeys(("maximum", "minimum", "prelu"), "mul"),
 }
 """Operators whose plain loops are those of one that was counted."""

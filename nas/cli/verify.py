@@ -63,7 +63,8 @@ def verify_text(verified: Verification) -> str:
     from nas.run.units import format_bytes
 
     parity, emulated, predicted = verified.parity, verified.emulated, verified.predicted
-    micro = parity.tflm_differences
+    micro, litert = parity.tflm_differences, parity.tflite_rule_differences
+    lsb = parity.tflite_max_lsb
     rows = [
         ("C on this machine, reference rule c", parity.c_host_differences, ""),
         ("C emulated, reference rule c", parity.c_emulated_differences, ""),
@@ -72,9 +73,9 @@ def verify_text(verified: Verification) -> str:
             if verified.mode == "streaming"
             else []
         ),
-        ("TFLite file, LiteRT's rule", parity.tflite_rule_differences, ""),
-        ("TFLite Micro", "not installed" if micro is None else micro, ""),
-        ("TFLite file, TFLM's rule", "", f"{parity.tflite_max_lsb} LSB"),
+        ("TFLite file, LiteRT's rule", "lacks an operator" if litert is None else litert, ""),
+        ("TFLite Micro", "not installed, or lacks an operator" if micro is None else micro, ""),
+        *([] if lsb is None else [("TFLite file, TFLM's rule", "", f"{lsb} LSB")]),
         ("ONNX file, TFLM's rule", "", f"{parity.onnx_max_lsb} LSB"),
         ("rule c, TFLM's rule", "", f"{parity.rules_max_lsb} LSB"),
     ]

@@ -44,16 +44,17 @@ class Parity:
             emulation that are not those of the reference's rule `c`; streaming, of its long pass.
         first_window_differences: outputs of the first streamed reading that are not those of the
             window; None where nothing streams.
-        tflite_rule_differences: of the TFLite file in the interpreter, against LiteRT's rule.
-        tflm_differences: of TFLite Micro; None where it is not installed.
+        tflite_rule_differences: of the TFLite file in the interpreter, against LiteRT's rule;
+            None, as `tflite_max_lsb`, where its kernels have not all operators.
+        tflm_differences: of TFLite Micro; None where it is not installed or has not all operators.
         tflite_max_lsb, onnx_max_lsb: largest differences to TFLM's rule.
         c_max_lsb: of the C to its own rule; `rules_max_lsb` of that rule to TFLM's.
         stored_c: whether the C is that of the run, or was generated now.
     """
 
     windows: int
-    tflite_max_lsb: int
-    tflite_rule_differences: int
+    tflite_max_lsb: int | None
+    tflite_rule_differences: int | None
     onnx_max_lsb: int
     c_max_lsb: int
     c_host_differences: int
@@ -293,19 +294,22 @@ def _compare(
     few_by_c = by_c[: len(emulated)]
     tflite_file = _content(model, net, "model.tflite", tflite.write)
     onnx_file = _content(model, net, "model.onnx", onnx_export.write)
-    litert = reference.run(net, x, rule="litert")
+    tflite_max_lsb = rule_differences = tflm_differences = None
     with apart() as there:
-        by_tflite = there(tflite_runtime.run, tflite_file, x).reshape(truth.shape)
+        if tflite_runtime.NOT_COMPUTED.isdisjoint(layer.op for layer in net.graph.layers):
+            by_tflite = there(tflite_runtime.run, tflite_file, x).reshape(truth.shape)
+            tflite_max_lsb = max_lsb(by_tflite, truth)
+            rule_differences = int((by_tflite != reference.run(net, x, rule="litert")).sum())
         by_onnx = there(onnx_export.run, onnx_file, x).reshape(truth.shape)
         try:
             by_tflm = there(tflm_runtime.run, tflite_file, x).reshape(truth.shape)
             tflm_differences = int((by_tflm != truth).sum())
-        except DependencyError:
-            tflm_differences = None
+        except (DependencyError, ExportError):
+            pass  # not installed, or without an operator of the file
     return Parity(
         windows=len(x),
-        tflite_max_lsb=max_lsb(by_tflite, truth),
-        tflite_rule_differences=int((by_tflite != litert).sum()),
+        tflite_max_lsb=tflite_max_lsb,
+        tflite_rule_differences=rule_differences,
         onnx_max_lsb=max_lsb(by_onnx, truth),
         c_max_lsb=max(max_lsb(host, by_c), max_lsb(emulated, few_by_c)),
         c_host_differences=int((host != by_c).sum()),

@@ -1,4 +1,5 @@
-"""SPACE_TO_DEPTH, DEPTH_TO_SPACE and PAD of channels: every byte at its place, by every way."""
+"""SPACE_TO_DEPTH, DEPTH_TO_SPACE, PAD of channels and slices with steps back: every byte at its
+place, by every way."""
 
 from __future__ import annotations
 
@@ -37,6 +38,24 @@ CASES: list[tuple[Op, Shape, Shape, dict[str, Any]]] = [
     ("pad", (1, 3, 4, 5), (1, 3, 4, 8), {"channel_pads": (0, 3)}),
     ("pad", (1, 3, 4, 5), (1, 5, 5, 9), {"channel_pads": (1, 3), "pads": (2, 0, 0, 1)}),
     ("pad", (1, 1, 6, 2), (1, 1, 6, 3), {"channel_pads": (1, 0)}),
+    (
+        "slice",
+        (1, 1, 7, 3),
+        (1, 1, 7, 3),
+        {"rows": ((0, 1, 1), (0, 1, 1), (6, -1, -1), (0, 3, 1))},
+    ),
+    (
+        "slice",
+        (1, 2, 7, 3),
+        (1, 2, 2, 3),
+        {"rows": ((0, 1, 1), (1, -1, -1), (5, 1, -2), (2, -1, -1))},
+    ),
+    (
+        "slice",
+        (1, 2, 9, 4),
+        (1, 2, 3, 2),
+        {"rows": ((0, 1, 1), (0, 2, 1), (8, -1, -4), (3, 0, -2))},
+    ),
 ]
 
 
@@ -55,7 +74,7 @@ def test_every_way(
     assert_generated(net, tmp_path, host)
 
 
-@pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.parametrize("index", [0, 2, 8])
 def test_every_engine_has_a_cost(index: int) -> None:
     op, source, target, options = CASES[index]
     assert_costed(moved(op, source, target, **options).graph)

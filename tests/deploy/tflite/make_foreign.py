@@ -233,9 +233,36 @@ def exponential(x: Tensor) -> Tensor:
 
 
 def attention(x: Tensor) -> Tensor:
-    """Holds what has no cost: products of two activations."""
+    """Products of a tensor with itself: its rows, then again."""
     x = k.Conv1D(8, 3, padding="same")(x)
     return k.Dense(4)(k.GlobalAveragePooling1D()(k.Attention()([x, x])))
+
+
+def transformer(x: Tensor) -> Tensor:
+    """Two heads, and normalisations that share a constant."""
+    x = k.Dense(8)(x)
+    x = k.LayerNormalization()(k.Add()([x, k.MultiHeadAttention(2, 4)(x, x)]))
+    x = k.LayerNormalization()(k.Add()([x, k.Dense(8)(k.Dense(12, activation="relu")(x))]))
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
+def weighed(x: Tensor) -> Tensor:
+    """Pooled by attention: a share of each step, and their sum."""
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(x)
+    return k.Dense(10)(keras.ops.sum(x * k.Softmax(axis=1)(k.Dense(1)(x)), axis=1))
+
+
+def reversed_steps(x: Tensor) -> Tensor:
+    """Steps from the last to the first, every one and every third."""
+    x = k.Conv1D(8, 3, padding="same", activation="relu")(x)
+    y = k.Conv1D(4, 3)(k.Concatenate()([x, k.Lambda(lambda t: tf.reverse(t, [1]))(x)]))
+    return k.Dense(10)(k.Concatenate()([k.Flatten()(y[:, ::-1]), k.Flatten()(y[:, 40:3:-3])]))
+
+
+def selected(x: Tensor) -> Tensor:
+    """Holds what has no cost: comparisons."""
+    x = k.Conv1D(8, 3, padding="same")(x)
+    return k.Dense(4)(k.GlobalAveragePooling1D()(keras.ops.where(x > 0, x, x * 0.5)))
 
 
 def layernorm(x: Tensor) -> Tensor:
@@ -301,6 +328,10 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (landmarks, IMAGE, ("int8",)),
     (exponential, SERIES, ("int8",)),
     (attention, SERIES, ("int8",)),
+    (transformer, SERIES, ("int8",)),
+    (weighed, SERIES, ("int8",)),
+    (reversed_steps, SERIES, ("int8",)),
+    (selected, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
     (layernorm, SERIES, ("int8",)),
     (groupnorm, SERIES, ("int8",)),
