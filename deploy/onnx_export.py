@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from deploy.integers import lookup, resizing
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
-from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes
+from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, spread_window
 from hwmodels.graph import LARGEST_SIZE, Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
@@ -148,6 +148,7 @@ class _Writer(Nodes):
         makers: dict[Op, Callable[[Layer], None]] = {
             "conv": self._conv,
             "depthwise_conv": self._conv,
+            "transpose_conv": self._transpose_conv,
             "fully_connected": self._fully_connected,
             "lstm": self._lstm,
             "pad": self._pad,
@@ -209,6 +210,11 @@ class _Writer(Nodes):
         inputs = [self._real(layer.inputs[0], layer), *self._weights(layer)]
         window["dilations"] = list(layer.dilation)
         self._quantized(inputs, layer, group=groups, **window)
+
+    def _transpose_conv(self, layer: Layer) -> None:
+        window = spread_window(self._net.graph, layer)
+        inputs = [self._real(layer.inputs[0], layer), *self._weights(layer)]
+        self._quantized(inputs, layer, **window)
 
     def _fully_connected(self, layer: Layer) -> None:
         graph = self._net.graph

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
-from hwmodels.graph import Layer
+from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ class Nodes:
             weights = weights.transpose(0, 3, 1, 2)
         elif layer.op == "depthwise_conv":
             weights = weights[0].transpose(2, 0, 1)[:, None]
+        elif layer.op == "transpose_conv":
+            weights = weights.transpose(3, 0, 1, 2)
         elif not layer.channel_scales:
             scales = scales[0]
-        # (out_channels, in_channels / groups, height, width) or (out_channels, inputs)
+        # (out_channels, in_channels / groups, height, width) or (out_channels, inputs); of a
+        # transposed convolution the inputs first
         bias_scales = net.activations[layer.inputs[0]][0] * scales
         real = []
         for what, values, scale in (
@@ -88,7 +91,8 @@ class Nodes:
                 self._constant(f"{name}:scale", np.asarray(scale, np.float32)),
                 self._constant(f"{name}:zero_point", np.zeros(np.shape(scale), values.dtype)),
             ]
-            axis = {"axis": 0} if np.ndim(scale) else {}
+            outputs_last = layer.op == "transpose_conv" and what == "weights"
+            axis = {"axis": int(outputs_last)} if np.ndim(scale) else {}
             real.append(self._node("DequantizeLinear", inputs, f"{name}:real", **axis))
         return real
 
@@ -143,3 +147,21 @@ class Nodes:
         # A 0 keeps the first axis, whatever the number of windows.
         target = self._constant(f"{output}:shape", np.array([0, *shape], np.int64))
         return self._node("Reshape", [source, target], output)
+
+
+def spread_window(graph: Graph, layer: Layer) -> dict[str, list[int]]:
+    """Attributes of a transposed convolution: what is cut off its output, or added behind it."""
+    source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+    fronts = [front for front, _ in graph.padding(layer)]
+    behind = [
+        (size - 1) * stride + taps - front - wanted
+        for size, stride, taps, front, wanted in zip(
+            source[1:3], layer.stride, layer.kernel, fronts, target[1:3], strict=True
+        )
+    ]
+    return {
+        "kernel_shape": list(layer.kernel),
+        "strides": list(layer.stride),
+        "pads": [*fronts, *(max(cut, 0) for cut in behind)],
+        "output_padding": [max(-cut, 0) for cut in behind],
+    }

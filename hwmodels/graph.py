@@ -234,20 +234,27 @@ class Graph:
         return self._shapes[tensor]
 
     def padding(self, layer: Layer) -> Sides:
-        """Padding of a layer with a window, see `window_padding`, or of a `pad` layer."""
+        """Padding of a layer with a window, see `window_padding`, or of a `pad` layer.
+
+        Of a transposed convolution what is cut off its output.
+        """
         if layer.op == "pad":
             top, bottom, left, right = layer.pads
             return (top, bottom), (left, right)
-        return window_padding(layer, self._shapes[layer.inputs[0]], self._shapes[layer.output])
+        source, target = self._shapes[layer.inputs[0]], self._shapes[layer.output]
+        if OPERATORS[layer.op].shape == "spread":
+            source, target = target, source
+        return window_padding(layer, source, target)
 
     def weight_shape(self, layer: Layer) -> tuple[int, ...]:
         """TFLite weight layout: conv OHWI, depthwise 1HWC, fully connected OI; else empty.
 
-        Of an lstm `(4 * units, inputs + units)`: the units of the input, forget, cell and output
-        gate, each over its inputs and over the outputs before.
+        Of a transposed convolution OHWI, too. Of an lstm `(4 * units, inputs + units)`: the units
+        of the input, forget, cell and output gate, each over its inputs and over the outputs
+        before.
         """
         source, target = self._shapes[layer.inputs[0]], self._shapes[layer.output]
-        if layer.op == "conv":
+        if layer.op in ("conv", "transpose_conv"):
             return (target[3], *layer.kernel, source[3] // layer.groups)
         if layer.op == "depthwise_conv":
             return (1, *layer.kernel, target[3])
@@ -268,8 +275,9 @@ class Graph:
             return prod(self._shapes[layer.output]) * products(layer, self.shape(layer.inputs[0]))
         if not OPERATORS[layer.op].weighted:
             return 0
-        weights = prod(self.weight_shape(layer))
-        return weights * dense_rows(self._shapes[layer.output])
+        spread = OPERATORS[layer.op].shape == "spread"
+        positions = self._shapes[layer.inputs[0] if spread else layer.output]
+        return prod(self.weight_shape(layer)) * dense_rows(positions)
 
     @property
     def constants(self) -> frozenset[str]:

@@ -51,7 +51,7 @@ class Layer:
         op: a row of `hwmodels.operators`.
         inputs: names of the activation inputs.
         kernel, stride, dilation: `(height, width)`.
-        padding: of a convolution or pool: `valid` or TFLite's `same`.
+        padding: of a convolution, its transpose or a pool: `valid` or TFLite's `same`.
         pads: of a `pad` layer: rows and columns added `(top, bottom, left, right)`.
         channel_pads: those that it adds in front of the channels and behind them.
         activation: fused activation of the output.
@@ -118,6 +118,10 @@ def follows(layer: Layer, sources: list[Shape], seen: Shape) -> Shape | str:
             return f"{layer.groups} groups of {source[3]} and {channels} channels"
         positions = (_window_positions(layer, source[axis + 1], axis) for axis in (0, 1))
         return (1, *positions, channels)
+    if known.shape == "spread":
+        # What a window would make of the output is the input.
+        back = tuple(_window_positions(layer, seen[axis + 1], axis) for axis in (0, 1))
+        return seen if back == source[1:3] else f"{source} of an output of {seen}"
     if known.shape == "pads":
         top, bottom, left, right = layer.pads
         channels = source[3] + sum(layer.channel_pads)

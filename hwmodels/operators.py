@@ -17,8 +17,8 @@ from typing import Literal, get_args
 
 from hwmodels.estimate import Estimate
 
-Op = Literal["conv", "depthwise_conv", "fully_connected", "add", "pad", "reshape", "avg_pool",
-             "max_pool", "mean", "sum", "softmax", "logistic", "tanh", "relu", "leaky_relu",
+Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add", "pad",
+             "reshape", "avg_pool", "max_pool", "mean", "sum", "softmax", "logistic", "tanh", "relu", "leaky_relu",
              "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
              "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
              "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
@@ -61,12 +61,12 @@ class Operator:
         version: the lowest one that takes int8 in TFLM and LiteRT.
         options: TFLite's table of options, which is written and read.
         onnx: the float operator; empty where a table of results stands for it.
-        shape: how the output's shape follows: of a sliding `window`, wider by the `pads`, that
-            of its inputs (`same`; a size of 1 stands for any), another `view` of them, their
-            channels (`mean`), outputs in the place of channels (`dense`), `joined` along an axis,
-            axes in another order (`turned`), some `rows` of each axis, any height and width
-            (`resized`), `blocks` of them in the place of channels, units of a `sequence`, or
-            rows by columns (`product`).
+        shape: how the output's shape follows: of a sliding `window`, of windows `spread` out,
+            wider by the `pads`, that of its inputs (`same`; a size of 1 stands for any), another
+            `view` of them, their channels (`mean`), outputs in the place of channels (`dense`),
+            `joined` along an axis, axes in another order (`turned`), some `rows` of each axis,
+            any height and width (`resized`), `blocks` of them in the place of channels, units of
+            a `sequence`, or rows by columns (`product`).
         ranks: of its tensors, in every stage: graph, costs, reference, C and files.
         inputs: activations that it reads; None for any number.
         activates: it may have a fused activation.
@@ -80,8 +80,8 @@ class Operator:
     version: int
     options: str
     onnx: str
-    shape: Literal["window", "pads", "same", "view", "mean", "dense", "joined", "turned", "rows",
-                   "resized", "blocks", "sequence", "product"]  # fmt: skip
+    shape: Literal["window", "spread", "pads", "same", "view", "mean", "dense", "joined", "turned",
+                   "rows", "resized", "blocks", "sequence", "product"]  # fmt: skip
     ranks: tuple[int, ...] = ANY_RANK
     inputs: int | None = 1
     weighted: bool = False
@@ -116,6 +116,10 @@ OPERATORS: dict[Op, Operator] = {
                      activates=True, pairs=_DILATED),
     "depthwise_conv": Operator(("DEPTHWISE_CONV_2D",), 3, "DepthwiseConv2DOptions", "Conv",
                                "window", IMAGE, weighted=True, activates=True, pairs=_DILATED),
+    # Of one product; every output is written as often as windows lie over it.
+    "transpose_conv": Operator(("TRANSPOSE_CONV",), 4, "TransposeConvOptions", "ConvTranspose",
+                               "spread", IMAGE, weighted=True, activates=True, pairs=(_STRIDE,),
+                               assumed=_assumed((4.0, 0.7, 40.0), 3072.0)),
     "fully_connected": Operator(("FULLY_CONNECTED",), 4, "FullyConnectedOptions", "Gemm", "dense",
                                 weighted=True, activates=True),
     "add": Operator(("ADD",), 2, "AddOptions", "Add", "same", inputs=2, activates=True,

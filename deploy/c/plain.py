@@ -51,7 +51,9 @@ def _row(c: Context, layer: Layer) -> Call:
 def _weighted(c: Context, layer: Layer) -> Call:
     if is_row(layer, c.net.graph.shape(layer.inputs[0])):
         return _row(c, layer)
-    op = "plain_depthwise" if layer.op == "depthwise_conv" else "plain_conv"
+    op = {"depthwise_conv": "plain_depthwise", "transpose_conv": "plain_transpose"}.get(
+        layer.op, "plain_conv"
+    )
     return plain_call(
         c,
         ", const int8_t *weights, const int32_t *requant, int32_t base, int32_t zero",
@@ -337,6 +339,7 @@ def _lookup(c: Context, layer: Layer) -> Call:
 MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "conv": _weighted,
     "depthwise_conv": _weighted,
+    "transpose_conv": _weighted,
     "fully_connected": _weighted,
     "lstm": lstm_call,
     "add": _add,

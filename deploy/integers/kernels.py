@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from deploy.integers import fixed_point, joined, lookup, lstm, resizing, single_rounding
+from deploy.integers import fixed_point, joined, lookup, lstm, resizing, single_rounding, spread
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.softmax import softmax as fixed_softmax
 from hwmodels.graph import Layer
@@ -138,6 +138,21 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     return depthwise_conv
 
 
+def _transpose_conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    dtype = _exact_dtype(net, layer)
+    weights = net.weights[layer.name].transpose(1, 2, 3, 0).astype(dtype)
+    # (kernel_height, kernel_width, in_channels, out_channels)
+    target = net.graph.shape(layer.output)
+    (top, _), (left, _) = net.graph.padding(layer)
+    requantize = _requantizer(net, layer, repeat=target[1] * target[2], rule=rule)
+
+    def transpose_conv(x: Centred) -> Centred:
+        sums = spread.sums(x.astype(dtype, copy=False), weights, layer.stride, (top, left), target)
+        return requantize(sums.reshape(len(x), -1)).reshape(len(x), *target[1:])
+
+    return transpose_conv
+
+
 def _fully_connected(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     dtype = _exact_dtype(net, layer)
     matrix = np.ascontiguousarray(net.weights[layer.name].T.astype(dtype))
@@ -230,8 +245,7 @@ def _transpose(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
     # An end before the first row, of steps back, is None to numpy.
-    rows = ((first, end if end >= 0 else None, step) for first, end, step in layer.rows[1:])
-    chosen = (slice(None), *(slice(*row) for row in rows))
+    chosen = (slice(None), *(slice(a, b if b >= 0 else None, by) for a, b, by in layer.rows[1:]))
     return lambda x: x[chosen].reshape(len(x), *target)
 
 
@@ -362,6 +376,7 @@ def _lookup(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "conv": _conv,
     "depthwise_conv": _depthwise_conv,
+    "transpose_conv": _transpose_conv,
     "fully_connected": _fully_connected,
     "lstm": _lstm,
     **dict.fromkeys(joined.RESULTS, _joined),

@@ -9,6 +9,7 @@ fused activation's int8 limits less the output zero point:
 
     conv              y[o] = clamp(M_o(b[o] + sum_{i,j,c} w[o,i,j,c] * x[i,j,c]))
     depthwise_conv    y[o] = clamp(M_o(b[o] + sum_{i,j} w[0,i,j,o] * x[i,j,o // multiplier]))
+    transpose_conv    y[o] = clamp(M_o(b[o] + sum of all w[o,i,j,c] * x[c] that lie over it))
     fully_connected   y[o] = clamp(M(b[o] + sum_i w[o,i] * x[i]))
     add               y = clamp(M_out(M_1(x1 * 2^20) + M_2(x2 * 2^20)))
     sub, mul          as add, the second input negative; y = clamp(M'(x1 * x2))

@@ -185,6 +185,15 @@ def _reverse(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
+def _transpose_conv(model: _Rewritten, operator: StoredOperator) -> bool:
+    """Its output's sizes come first in a file, as they may be computed; the tensor says them."""
+    if len(operator.inputs) not in (3, 4):
+        return False
+    _, weights, source, *bias = operator.inputs
+    model.operators.append(replace(operator, inputs=(source, weights, *bias)))
+    return True
+
+
 def _tile(model: _Rewritten, operator: StoredOperator) -> bool:
     """The tensor beside itself, along one axis after the other."""
     source, target = operator.inputs[0], operator.outputs[0]
@@ -311,6 +320,7 @@ _MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
     "TILE": _tile,
     "GATHER": _gather,
     "TRANSPOSE": _transpose,
+    "TRANSPOSE_CONV": _transpose_conv,
     "MEAN": _reduced,
     "SUM": _reduced,
     "REDUCE_MAX": _reduced,

@@ -283,7 +283,7 @@ class Translator:
                 "fused activation", words["FusedActivationFunction"], ACTIVATIONS
             )
             layer = replace(layer, activation=activation)
-        if known.shape != "window":
+        if known.shape not in ("window", "spread"):
             return layer
         pairs = {
             what: self._positive(what, int(operator.options[height]), int(operator.options[width]))

@@ -238,6 +238,9 @@ class _Writer:
         inputs = [self._index[name] for name in layer.inputs]
         if layer.op == "lstm":
             inputs = self._lstm(layer, inputs[0], operator)
+        elif layer.op == "transpose_conv":
+            weights, bias = self._weights(layer)
+            inputs = [self._constant(self._shape(layer.output)), weights, *inputs, bias]
         elif OPERATORS[layer.op].weighted:
             inputs += self._weights(layer)
         elif layer.op == "pad":
@@ -294,7 +297,7 @@ class _Writer:
         for what, *fields in known.pairs:
             for name, value in zip(fields, getattr(layer, what), strict=True):
                 setattr(options, name[0].lower() + name[1:], value)
-        if known.shape == "window":
+        if known.shape in ("window", "spread"):
             options.padding = getattr(s.Padding, layer.padding.upper())
         if known.activates:
             options.fusedActivationFunction = getattr(

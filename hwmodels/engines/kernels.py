@@ -32,7 +32,7 @@ class Geometry:
         cin, cout: channels, or inputs and outputs of a fully connected layer.
         strided: a stride above 1.
         dilated: a dilation above 1.
-        copied: elements of inputs that are turned first.
+        room: bytes of copies of inputs, or of sums, beside the tensors.
     """
 
     rows: int
@@ -44,7 +44,7 @@ class Geometry:
     cout: int
     strided: bool = False
     dilated: bool = False
-    copied: int = 0
+    room: int = 0
 
     @property
     def positions(self) -> int:
@@ -65,9 +65,13 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
         return Geometry(1, rows, 1, 1, rows * cin * cout, cin, cout)
     if layer.op == "batch_matmul":  # paid by its products, too
         inner, heads, (first, second) = products(layer, source), target[1], layer.adjoint
-        copied = prod(source) * first + heads * inner * target[3] * (not second)
+        room = prod(source) * first + heads * inner * target[3] * (not second)
         taps = prod(target) * inner
-        return Geometry(heads, target[2], 1, 1, taps, inner, target[3], copied=copied)
+        return Geometry(heads, target[2], 1, 1, taps, inner, target[3], room=room)
+    if layer.op == "transpose_conv":
+        taps = prod(source[:3]) * prod(layer.kernel) * source[3] * target[3]
+        room = 4 * prod(target)
+        return Geometry(*target[1:3], *layer.kernel, taps, source[3], target[3], room=room)
     known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
     if known is not None and known.shape == "window":
         return Geometry(
@@ -268,8 +272,8 @@ def scratch_bytes(kernel: str, g: Geometry, core: str = "Cortex-M7") -> int:
     """
     if kernel == "lstm":  # four gates in int16; outputs and cells of a step, which outlive it
         return 2 * g.cout + 3 * g.cout // 4
-    if kernel == "batch_matmul":
-        return g.copied
+    if kernel in ("batch_matmul", "transpose_conv"):
+        return g.room
     taps = g.kernel_h * g.kernel_w
     vectors = core in HELIUM
     if kernel == "conv":

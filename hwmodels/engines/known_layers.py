@@ -63,7 +63,7 @@ def _know(
 def _channel_scales(layer: Layer) -> bool:
     """A convolution has a weight scale for each output, a dense layer one for all or each."""
     known = OPERATORS[layer.op]
-    return known.weighted and (known.shape == "window" or layer.channel_scales)
+    return known.weighted and (known.shape in ("window", "spread") or layer.channel_scales)
 
 
 def input_bytes(graph: Graph) -> int:

@@ -169,8 +169,8 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             layout=_window_layout(layer),
             work=taps * to.channels * channels,
         )
-    if layer.op in ("fully_connected", "lstm", "batch_matmul"):
-        inputs = graph.macs(layer) // prod(target)
+    if layer.op in ("fully_connected", "lstm", "batch_matmul", "transpose_conv"):
+        inputs = source[3] if layer.op == "transpose_conv" else graph.macs(layer) // prod(target)
         return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)

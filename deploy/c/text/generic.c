@@ -40,6 +40,35 @@ PPG_INLINE void plain_conv(const int8_t *from, int8_t *to, const int8_t *weights
     }
 }
 
+/* `weights` [out][h][w][in]: of each output what lies over it. */
+PPG_INLINE void plain_transpose(const int8_t *from, int8_t *to, const int8_t *weights,
+                                const int32_t *requant, const shape_t s, int32_t base, ending end)
+{
+    for (int y = 0; y < s.out_h; y++) {
+        for (int x = 0; x < s.out_w; x++) {
+            for (int o = 0; o < s.out_c; o++) {
+                const int8_t *w = weights + o * s.kernel_h * s.kernel_w * s.in_c;
+                int32_t sum = requant[2 * o];
+                for (int i = 0; i < s.kernel_h; i++) {
+                    const int down = y + s.top - i;
+                    for (int j = 0; j < s.kernel_w; j++) {
+                        const int right = x + s.left - j;
+                        const int row = down / s.stride_h, column = right / s.stride_w;
+                        if (down == row * s.stride_h && right == column * s.stride_w &&
+                            inside(row, s.in_h) && inside(column, s.in_w)) {
+                            const int8_t *f = from + (row * s.in_w + column) * s.in_c;
+                            for (int c = 0; c < s.in_c; c++) {
+                                sum += w[(i * s.kernel_w + j) * s.in_c + c] * (f[c] - base);
+                            }
+                        }
+                    }
+                }
+                *to++ = (int8_t)finish(sum, requant[2 * o + 1], end);
+            }
+        }
+    }
+}
+
 /* `weights` [h][w][out]. */
 PPG_INLINE void plain_depthwise(const int8_t *from, int8_t *to, const int8_t *weights,
                                 const int32_t *requant, const shape_t s, int32_t base,
