@@ -18,11 +18,12 @@ from typing import Literal, get_args
 from hwmodels.estimate import Estimate
 
 Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add", "pad",
-             "reshape", "avg_pool", "max_pool", "mean", "sum", "softmax", "logistic", "tanh", "relu", "leaky_relu",
-             "hard_swish", "quantize", "dequantize", "mul", "sub", "concat", "transpose", "slice",
-             "reduce_max", "resize_nearest", "resize_bilinear", "space_to_depth",
-             "depth_to_space", "maximum", "minimum", "prelu", "squared_difference", "elu", "gelu",
-             "abs", "exp", "log", "rsqrt", "neg", "lstm", "batch_matmul"]  # fmt: skip
+             "reshape", "avg_pool", "max_pool", "mean", "sum", "softmax", "logistic", "tanh",
+             "relu", "leaky_relu", "hard_swish", "quantize", "dequantize", "mul", "sub", "concat",
+             "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
+             "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
+             "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "lstm",
+             "batch_matmul"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]

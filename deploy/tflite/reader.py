@@ -12,6 +12,7 @@ is named by the tensor that it writes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,25 @@ class TfliteModel:
 
     Attributes:
         file_bytes: size of the file: the flash that the model takes, exactly.
+        open_sizes: tensors have other sizes when it runs than it states, as its batch is open.
     """
 
     name: str
     graph: Graph
     file_bytes: int
     stored: StoredModel
+    open_sizes: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its user should know."""
+        if not self.open_sizes:
+            return ()
+        return (
+            f"{self.name}: its batch is open, so tensors have other sizes when it runs than the "
+            "file states. LiteRT sets them; TFLite Micro does not, and computes something else. "
+            "Convert with a batch of one: keras.Input(shape, batch_size=1)",
+        )
 
     def net(self) -> QuantizedNet:
         """The int8 network with its integers, without float or uint8 ends.
@@ -72,12 +86,15 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         name = name or str(source)
         source = content_of(source)
     name = name or "the TFLite file"
-    stored = with_islands(with_moves(with_views(with_rows(parse(source, name=name)))))
+    parsed = parse(source, name=name)
+    stored = with_islands(with_moves(with_views(with_rows(parsed))))
+    pairs = zip(parsed.tensors, stored.tensors, strict=False)
+    open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)
     try:
         graph = Translator(stored).graph()
     except GraphError as error:
         raise GraphError(f"{name}: {error}") from error
-    return TfliteModel(name, graph, len(source), stored)
+    return TfliteModel(name, graph, len(source), stored, open_sizes)
 
 
 def without_ends(content: bytes) -> bytes:

@@ -71,7 +71,7 @@ def geometry(layer: Layer, source: Shape, target: Shape) -> Geometry:
     if layer.op == "transpose_conv":
         taps = prod(source[:3]) * prod(layer.kernel) * source[3] * target[3]
         room = 4 * prod(target)
-        return Geometry(*target[1:3], *layer.kernel, taps, source[3], target[3], room=room)
+        return Geometry(target[1], target[2], *layer.kernel, taps, source[3], target[3], room=room)
     known = OPERATORS.get(layer.op)  # files of timings hold operators that no graph has
     if known is not None and known.shape == "window":
         return Geometry(

@@ -67,6 +67,7 @@ def score(
 
     budget_ms = None if latency is None else parse_ms(latency, name="latency")
     found = find_model(model).reading(take_windows(given))
+    print_notes(() if found.file is None else found.file.notes)
     task = found.graph.task
     period_s = float(task.stride_s) if rate is None else parse_ms(rate, name="rate") / 1000
     target = load_target(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.tables import text_table
@@ -48,6 +48,7 @@ def verify(
 
     target = load_board(board)
     found = find_model(model)
+    print_notes(() if found.file is None else found.file.notes)
     how = None if mode is None else mode_of(mode)
     chosen = compared_on(found, found.net(), data=data, limit=windows, mode=how)
     verified = run(found, chosen, board=target, compiler=compiler)
@@ -73,8 +74,8 @@ def verify_text(verified: Verification) -> str:
             if verified.mode == "streaming"
             else []
         ),
-        ("TFLite file, LiteRT's rule", "lacks an operator" if litert is None else litert, ""),
-        ("TFLite Micro", "not installed, or lacks an operator" if micro is None else micro, ""),
+        ("TFLite file, LiteRT's rule", "not compared" if litert is None else litert, ""),
+        ("TFLite Micro", "not compared" if micro is None else micro, ""),
         *([] if lsb is None else [("TFLite file, TFLM's rule", "", f"{lsb} LSB")]),
         ("ONNX file, TFLM's rule", "", f"{parity.onnx_max_lsb} LSB"),
         ("rule c, TFLM's rule", "", f"{parity.rules_max_lsb} LSB"),

@@ -259,6 +259,13 @@ def reversed_steps(x: Tensor) -> Tensor:
     return k.Dense(10)(k.Concatenate()([k.Flatten()(y[:, ::-1]), k.Flatten()(y[:, 40:3:-3])]))
 
 
+def autoencoder(x: Tensor) -> Tensor:
+    """Strides there and back, with a shortcut: a U-Net of one level."""
+    y = k.Conv1D(8, 5, strides=2, padding="same", activation="relu")(x)
+    y = k.Conv1DTranspose(6, 5, strides=2, padding="same", activation="relu")(y)
+    return k.Conv1DTranspose(2, 3)(k.Concatenate()([x, y]))
+
+
 def selected(x: Tensor) -> Tensor:
     """Holds what has no cost: comparisons."""
     x = k.Conv1D(8, 3, padding="same")(x)
@@ -331,6 +338,7 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (transformer, SERIES, ("int8",)),
     (weighed, SERIES, ("int8",)),
     (reversed_steps, SERIES, ("int8",)),
+    (autoencoder, SERIES, ("int8",)),
     (selected, SERIES, ("int8",)),
     (gelu, SERIES, ("int8",)),
     (layernorm, SERIES, ("int8",)),

@@ -68,8 +68,21 @@ def test_an_interpreter_without_an_operator_is_told(
     (litert,) = (line for line in lines if line.startswith("TFLite file, LiteRT's rule"))
     (micro,) = (line for line in lines if line.startswith("TFLite Micro"))
     lacks = litert if name != "gelu_int8" else micro
-    assert lacks.endswith("lacks an operator")
+    assert lacks.endswith("not compared")
     assert ("TFLite file, TFLM's rule" in "".join(lines)) == (name == "gelu_int8")
+
+
+@pytest.mark.parametrize(
+    ("name", "open_sizes"),
+    [("dilated_dynamic", True), ("rows_dynamic", True), ("tcn_dynamic", True),
+     ("gated_dynamic", False), ("separable_dynamic", False), ("tcn_int8", False)],
+)  # fmt: skip
+def test_sizes_that_follow_from_the_batch_are_told(
+    name: str, open_sizes: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TFLM takes the sizes that the file states; `test_foreign.py` has that it computes others."""
+    assert leave("score", str(FOREIGN / f"{name}.tflite")) == 0
+    assert ("its batch is open" in capsys.readouterr().err) == open_sizes
 
 
 def test_evaluate_reads_a_sequence_network(
