@@ -1,6 +1,7 @@
 """Dilated layers of a file whose batch is open: `SPACE_TO_BATCH_ND`, layer, `BATCH_TO_SPACE_ND`.
 
-So the converter stores a dilated `Conv1D` unless the batch is fixed. The steps `(1, time,
+So the converter stores a dilated `Conv1D` unless the batch is fixed and the layer alone reads its
+steps; the two of a gate, as WaveNet has it, share them. The steps `(1, time,
 channels)` become d sequences of every d-th step, one a row of the batch, and a plain layer runs
 over each. In the graph a batch is one, so the sequences stand in the place of the height, `(1, d,
 time / d, channels)`: the same bytes, the same integers. Both operators are a view and a transposed
@@ -105,11 +106,10 @@ class _Rewritten:
     def _follow(self, source: int, target: int) -> None:
         """The sequences of what a layer reads are those of what it writes."""
         shape = self._tensors[target].shape if target >= 0 else ()
-        if source in self._parts and len(shape) in (3, 4) and prod(shape[:-2]) == 1:
-            self._parts[target] = self._parts[source]
-            self._tensors[target] = replace(
-                self._tensors[target], shape=(1, self._parts[source], *shape[-2:])
-            )
+        parts = self._parts.get(source, 0)
+        if parts and len(shape) in (3, 4) and prod(shape[:-2]) in (1, parts):
+            self._parts[target] = parts
+            self._tensors[target] = replace(self._tensors[target], shape=(1, parts, *shape[-2:]))
 
     def _swap(self, source: int, target: int) -> StoredOperator:
         """A transposed copy of the two sizes in the middle."""

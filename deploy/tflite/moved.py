@@ -34,6 +34,7 @@ def with_moves(stored: StoredModel) -> StoredModel:
         if (
             make is None
             or min((*operator.inputs, *operator.outputs), default=-1) < 0
+            or any(rewritten.tensors[i].kind == "FLOAT32" for i in operator.inputs)
             or not make(rewritten, operator)
         ):
             rewritten.operators.append(operator)

@@ -197,9 +197,15 @@ class Translator:
                 end=tensor in islands or self._ends(op, tensor, self._stored.inputs),
                 scalar=constant,
             )
-        self._check_activation(
-            target, end=target in islands or self._ends(op, target, self._stored.outputs)
-        )
+        end = target in islands or self._ends(op, target, self._stored.outputs)
+        if op == "dequantize" and not end:
+            left = {o.name for o in self._stored.operators if target in o.inputs}
+            raise self._fail(
+                f"the converter left what follows in float: {', '.join(sorted(left))}; allowed: "
+                "a single operator that maps values one by one, then QUANTIZE. Write that part "
+                "with other layers and convert again"
+            )
+        self._check_activation(target, end=end)
         if op == "neg" and target not in islands:
             raise self._fail(
                 "it negates int8 values, which TFLM does not; convert again with TensorFlow 2, "

@@ -121,6 +121,15 @@ def gated_product(x: Tensor) -> Tensor:
     return k.Dense(10)(k.GlobalAveragePooling1D()(x))
 
 
+def wavenet(x: Tensor) -> Tensor:
+    """The same gate of dilated layers, which share the steps that are parted."""
+    for dilation in (2, 3):
+        options = {"padding": "causal", "dilation_rate": dilation}
+        gate = [k.Conv1D(8, 2, activation=a, **options)(x) for a in ("tanh", "sigmoid")]
+        x = k.Conv1D(8, 1)(k.Multiply()(gate))
+    return k.Dense(10)(k.GlobalAveragePooling1D()(x))
+
+
 def constants(x: Tensor) -> Tensor:
     """Joined with what the file stores: a scale of the input, one a channel, one minus it."""
     x = k.Conv1D(8, 3, padding="same")(k.Rescaling(0.5, offset=-0.25)(x))
@@ -317,6 +326,7 @@ MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], 
     (gated, SERIES, ("int8", "dynamic")),
     (squashed, SERIES, ("int8",)),
     (gated_product, SERIES, ("int8",)),
+    (wavenet, SERIES, ("int8",)),
     (constants, SERIES, ("int8",)),
     (heart, WINDOW, ("int8", "float")),
     (heart_softmax, WINDOW, ("int8", "float")),

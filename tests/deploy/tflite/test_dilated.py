@@ -41,3 +41,10 @@ def test_a_block_that_does_not_divide_the_steps_is_refused(block: int) -> None:
     model.buffers[tensor.buffer].data = np.frombuffer(np.array([block], "<i4"), np.uint8)
     with pytest.raises(GraphError, match="SPACE_TO_BATCH_ND has no cost; allowed: CONV_2D"):
         read(packed(model))
+
+
+def test_gates_share_the_steps_that_are_parted() -> None:
+    """Two layers of dilation 2, and two of 3, over one copy each."""
+    graph = _graph("wavenet_int8")
+    inputs = [graph.shape(layer.inputs[0]) for layer in graph.layers if layer.op == "conv"]
+    assert inputs[:2] == [(1, 2, 25, 4)] * 2 and inputs[3:5] == [(1, 3, 17, 8)] * 2
