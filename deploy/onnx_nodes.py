@@ -149,7 +149,7 @@ class Nodes:
         return self._node("Reshape", [source, target], output)
 
 
-def spread_window(graph: Graph, layer: Layer) -> dict[str, list[int]]:
+def spread_window(graph: Graph, layer: Layer) -> dict[str, Any]:
     """Attributes of a transposed convolution: what is cut off its output, or added behind it."""
     source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
     fronts = [front for front, _ in graph.padding(layer)]
