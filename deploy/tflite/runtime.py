@@ -18,9 +18,15 @@ from numpy.typing import NDArray
 
 from ppgnas.errors import DependencyError, ExportError
 
-NOT_COMPUTED = frozenset({"elu", "sum"})
-"""Operators that the reference kernels have not, or give one value whatever they read: SUM of
+NOT_COMPUTED = frozenset({"sum"})
+"""Operators of which the reference kernels give one value whatever they read: SUM of
 ai-edge-litert 2.3, which the optimised kernels compute."""
+
+
+class MissingOperatorError(ExportError):
+    """The kernels have not all operators of a file, or not in its version."""
+
+
 _RESOLVERS = {
     "reference": "BUILTIN_REF",
     "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
@@ -72,7 +78,8 @@ def _interpreter(model: bytes, *, kernels: str) -> Any:
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
+        kind = MissingOperatorError if "Didn't find op" in str(error) else ExportError
+        raise kind(f"the TFLite runtime refuses the file: {error}") from error
     return interpreter
 
 

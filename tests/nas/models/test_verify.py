@@ -58,11 +58,11 @@ def test_files_of_a_converter(name: str, capsys: pytest.CaptureFixture[str]) -> 
         assert parity[f"{key}_differences"] == 0
 
 
-@pytest.mark.parametrize("name", ["weighed_int8", "exponential_int8", "gelu_int8"])
+@pytest.mark.parametrize("name", ["weighed_int8", "exponential_int8", "pyramid_int8", "gelu_int8"])
 def test_an_interpreter_without_an_operator_is_told(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """LiteRT's reference kernels compute no SUM and no ELU, TFLM no GELU."""
+    """LiteRT's reference kernels compute no SUM, no ELU and no TILE of today, TFLM no GELU."""
     assert leave("verify", str(FOREIGN / f"{name}.tflite"), "--windows", "2") == 0
     lines = capsys.readouterr().out.splitlines()
     (litert,) = (line for line in lines if line.startswith("TFLite file, LiteRT's rule"))
