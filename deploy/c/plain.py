@@ -9,8 +9,7 @@ import numpy as np
 
 from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, gather, joint, plain_call, table
-from deploy.c.products import batch_matmul
-from deploy.c.recurrent import lstm_call
+from deploy.c.products import batch_matmul, lstm_call
 from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
 from hwmodels.generated_c.shapes import is_row
