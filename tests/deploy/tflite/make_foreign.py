@@ -313,39 +313,14 @@ def heart_softmax(x: Tensor) -> Tensor:
 
 SERIES, IMAGE, WINDOW = (48, 4), (16, 16, 3), (128, 4)
 _IMAGE = (
-    convolutions,
-    grouped,
-    multiplier,
-    pyramid,
-    resized,
-    segmented,
-    faces,
-    passthrough,
+    convolutions, grouped, multiplier, pyramid, resized, segmented, faces, passthrough,
     landmarks,
-)
+)  # fmt: skip
 _SERIES = (
-    zero_channel,
-    concatenated,
-    squashed,
-    gated_product,
-    wavenet,
-    constants,
-    sliced,
-    last_step,
-    permuted,
-    subtracted,
-    moved,
-    exponential,
-    attention,
-    transformer,
-    weighed,
-    reversed_steps,
-    autoencoder,
-    selected,
-    gelu,
-    layernorm,
-    groupnorm,
-)
+    zero_channel, concatenated, squashed, gated_product, wavenet, constants, sliced, last_step,
+    permuted, subtracted, moved, exponential, attention, transformer, weighed, reversed_steps,
+    autoencoder, selected, gelu, layernorm, groupnorm,
+)  # fmt: skip
 MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
     (mlp, (40,), ("int8", "float", "uint8")),
     (tcn, SERIES, ("int8", "float", "dynamic")),
