@@ -20,32 +20,35 @@ SQUARE_LEFT_SHIFT = 7
 """Headroom that TFLite gives the inputs of SQUARED_DIFFERENCE."""
 
 
-def results(net: QuantizedNet, layer: Layer, *, generated: bool = False) -> Ints:
+def results(net: QuantizedNet, layer: Layer, *, rule: str = "tflm") -> Ints:
     """`(256, 256)` of the stored values -128 .. 127 of both inputs.
 
     Args:
         net: the network.
         layer: of an operator of `RESULTS`.
-        generated: by the rule of the generated C, where sums are rounded once.
+        rule: of `kernels.RULES`: the generated C rounds sums once.
     """
     stored = np.arange(fixed_point.INT8_MIN, fixed_point.INT8_MAX + 1, dtype=np.int64)
     first, second = (stored - net.activations[name][1] for name in layer.inputs)
-    return RESULTS[layer.op](net, layer, first[:, None], second[None], generated)
+    return RESULTS[layer.op](net, layer, first[:, None], second[None], rule)
 
 
-def _sum(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
-    if generated:
+def _sum(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
+    if rule == "c":
         return single_rounding.add(first, second, single_rounding.add_factors(net, layer))
     by = fixed_point.add_multipliers(*scales(net, layer))
     return fixed_point.add(first, second, by, minus=layer.op == "sub")
 
 
-def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
     one, other, output = scales(net, layer)
-    return multiply(first * second, quantize_multiplier(one * other / output))
+    factor = one * other / output
+    if rule == "litert":
+        factor = float(np.float32(one) * np.float32(other) / np.float32(output))
+    return multiply(first * second, quantize_multiplier(factor))
 
 
-def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
     choose = np.maximum if layer.op == "maximum" else np.minimum
     found: Ints = choose(first, second)
     return found
@@ -57,7 +60,7 @@ def prelu_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, Mult
     return quantize_multiplier(one / output), quantize_multiplier(one * slope / output)
 
 
-def _prelu(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+def _prelu(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
     above, below = prelu_multipliers(net, layer)
     return np.where(first >= 0, multiply(first, above), multiply(first * second, below))
 
@@ -70,7 +73,7 @@ def square_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, ...
     return tuple(map(quantize_multiplier, (one / twice, other / twice, back)))
 
 
-def _square(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, generated: bool) -> Ints:
+def _square(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
     one, other, output = square_multipliers(net, layer)
     apart = multiply(first << SQUARE_LEFT_SHIFT, one) - multiply(
         second << SQUARE_LEFT_SHIFT, other
@@ -88,7 +91,7 @@ def scales(net: QuantizedNet, layer: Layer) -> tuple[float, float, float]:
     )
 
 
-RESULTS: dict[Op, Callable[[QuantizedNet, Layer, Ints, Ints, bool], Ints]] = {
+RESULTS: dict[Op, Callable[[QuantizedNet, Layer, Ints, Ints, str], Ints]] = {
     "add": _sum,
     "sub": _sum,
     "mul": _product,

@@ -23,7 +23,7 @@ Kernel = Callable[..., Centred]
 Rule = Literal["tflm", "litert", "c"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """`tflm`: TFLM on the device, the truth of a TFLite file. `litert`: LiteRT's reference kernels on
-a host, equal to it except that FULLY_CONNECTED rounds once, LOGISTIC is computed in float32
+a host, equal to it except that FULLY_CONNECTED rounds once, LOGISTIC and MUL's factor are float32
 (measured with ai-edge-litert 2.3: a step apart in less than one output of a hundred) and an LSTM
 has other curves; used to prove that a file differs in nothing else. `c`: the generated C, whose
 weighted layers and additions round once, see `deploy.integers.single_rounding`; its LSTM is
@@ -188,7 +188,7 @@ def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     """What maps two values to one: all 256 x 256 results, looked up."""
     zeros = [net.activations[name][1] for name in layer.inputs]
     low, high = _limits(net, layer)
-    results = joined.results(net, layer, generated=rule == "c")
+    results = joined.results(net, layer, rule=rule)
     table = np.clip(results, low, high).astype(np.float32).ravel()
     # (256 * 256,): row = first input, column = second, both counted from the smallest int8
     origin = np.float32((zeros[0] + 128) * 256 + (zeros[1] + 128))
