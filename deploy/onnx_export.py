@@ -229,7 +229,7 @@ class _Writer(Nodes):
             "DequantizeLinear", [flat, *self._scale(layer.inputs[0])], f"{flat}:real"
         )
         inputs = [real, *self._weights(layer)]
-        if rows == 1:
+        if len(target) == 2:
             self._quantized(inputs, layer, transB=1)
             return
         output = f"{layer.output}:rows"

@@ -185,3 +185,35 @@ def test_a_sum_is_no_mean() -> None:
     net = replace(net, activations={"a": (1.0, 0), "y": (1.0, 0)})
     x = np.array([1, 2, 3, 4], np.int8).reshape(1, 1, 4, 1)
     assert reference.run(net, x).ravel().tolist() == [10]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [((1, 1, 1, 6), (1, 1, 1, 5)), ((1, 1, 3, 6), (1, 1, 3, 5)), ((1, 6), (1, 5))],
+)
+def test_a_gate_of_dense_layers_is_joined_in_onnx(source: Shape, target: Shape) -> None:
+    """Outputs of a dense layer over one position, with four sizes, beside many positions."""
+    layers = (
+        Layer("d", "fully_connected", ("a",), "d"),
+        Layer("y", "mul", ("d", "k"), "y"),
+    )
+    many = (1, 1, 3, 5)
+    whole = many if len(target) == 4 else target
+    tensors = (
+        *(Tensor("a", source), Tensor("d", target)),
+        *(Tensor("k", whole, constant=True), Tensor("y", whole)),
+    )
+    rng = np.random.default_rng(0)
+    values = {"k": rng.integers(-128, 128, whole).astype(np.int8)}
+    weights = rng.integers(-127, 128, (5, 6)).astype(np.int8)
+    scales = np.full(5, scale(0.01))
+    activations = {"a": (0.5, 3), "d": (1.0, -7), "k": (0.25, 0), "y": (0.5, 1)}
+    net = QuantizedNet(
+        Graph(layers, tensors, "a", "y"),
+        activations,
+        {"d": weights},
+        {"d": np.zeros(5, np.int32)},
+        {"d": scales},
+        values,
+    )
+    assert_onnx(net)
