@@ -7,7 +7,7 @@ streaming, over the stride that is new, and keeps what later layers read of the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ppgnas.errors import TaskError
@@ -74,8 +74,7 @@ class Task:
     @property
     def changed(self) -> dict[str, int]:
         """What is not as usual, by name: what files write beside what they always held."""
-        usual = asdict(TASK)
-        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+        return {name: value for name, value in vars(self).items() if value != getattr(TASK, name)}
 
     @property
     def words(self) -> str:

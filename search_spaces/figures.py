@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,9 @@ class ArchFigures:
     window_s: float
 
 
+@lru_cache(maxsize=1 << 16)
 def figures(arch: Arch) -> ArchFigures:
-    """The figures of a canonical arch."""
+    """The figures of a canonical arch; forecasts ask for the same ones again and again."""
     what = plan(arch)
     taps = [block.depthwise for block in what.blocks]
     widths = [block.project.outputs for block in what.blocks] or [arch.stem_width]
@@ -93,4 +95,4 @@ def figures(arch: Arch) -> ArchFigures:
 
 def figures_matrix(archs: Sequence[Arch]) -> NDArray[np.float64]:
     """`(networks, figures)` in the order of the fields of `ArchFigures`."""
-    return np.array([list(asdict(figures(arch)).values()) for arch in archs], dtype=np.float64)
+    return np.array([[*vars(figures(arch)).values()] for arch in archs], dtype=np.float64)

@@ -134,19 +134,21 @@ def _templates() -> Environment:
     # `tojson` writes figures so that they cannot end the script element they stand in.
     made.policies |= {"json.dumps_function": to_json_plotly, "json.dumps_kwargs": {}}
     made.globals.update(COSTS=COSTS, cost=cost, fixed=fixed, word=word)
-    made.globals["packed_plotly"] = lambda: Markup(_packed_plotly())
+    made.globals["packed_plotly"] = _packed_plotly
     return made
 
 
-def _packed_plotly() -> str:
+@cache
+def _packed_plotly() -> Markup:
     """plotly.js as gzip in base64: two fifths of its size, and nothing to load beside a page."""
     import base64
     import gzip
 
+    from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     packed = gzip.compress(get_plotlyjs().encode(), mtime=0)
-    return base64.b64encode(packed).decode("ascii")
+    return Markup(base64.b64encode(packed).decode("ascii"))
 
 
 def render(template: str, **values: object) -> Markup:

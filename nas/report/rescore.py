@@ -255,55 +255,68 @@ def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
     top, span = high + pad, high - low + 2 * pad
     margin = {"l": 190, "r": 190, "t": 46, "b": 24}
     height_px = _PLOT_PX + margin["t"] + margin["b"]
-    drawn = figure(height_px, synthetic=info.synthetic, margin=margin, showlegend=False)
-    drawn.update_xaxes(visible=False, fixedrange=True, range=[0, 1])
-    drawn.update_yaxes(visible=False, type="log" if log else "linear", range=[top - span, top])
+    notes: list[dict[str, object]] = []
 
     def write(words: str, x: float, y_px: float, color: str = INK) -> None:
         """A label beside x or between both, its middle so far below the top."""
-        drawn.add_annotation(
-            text=words,
-            x=x,
-            xref="paper",
-            xanchor=("right", "center", "left")[round(2 * x)],
-            xshift=(-8, 0, 8)[round(2 * x)],
-            y=1 - y_px / _PLOT_PX,
-            yref="paper",
-            yanchor="middle",
-            font={"color": color, "size": 13},
-            showarrow=False,
-        )
+        side = round(2 * x)
+        note = {"text": words, "x": x, "xref": "paper", "y": 1 - y_px / _PLOT_PX, "yref": "paper"}
+        note |= {"xanchor": ("right", "center", "left")[side], "xshift": (-8, 0, 8)[side]}
+        note |= {"yanchor": "middle", "showarrow": False, "font": {"color": color, "size": 13}}
+        notes.append(note)
 
     for x, words in ((0, info.left), (1, info.right)):
-        drawn.add_vline(x=x, line={"color": GREY, "width": 1})
         write(f"<b>{label(words)}</b>", x, -30)
     write(f"{title} ({unit}), {'logarithmic' if log else 'linear'}", 0.5, -30)
     if budget is not None:
-        drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
         y_px = (top - level(budget)) / span * _PLOT_PX - 10
         write(f"budget {cost(key, budget)}", 0.5, y_px, RED)
-    for row, kind in info.lines:
-        look, name = _look(row, kind)
-        drawn.add_scatter(
-            **look,
-            x=[0, 1],
-            y=[row.before[key] / divisor, row.after[key] / divisor],
-            hovertemplate=f"%{{y:.4g}} {unit}<extra>{name}</extra>",
-            cliponaxis=False,
-        )
     named = [row for row, kind in info.lines if kind == "finalist"]
     for x, values in ((0, [r.before[key] for r in named]), (1, [r.after[key] for r in named])):
         wanted = [(top - level(value)) / span * _PLOT_PX for value in values]
         for row, value, y_px in zip(named, values, _spread(wanted), strict=True):
             write(f"finalist {row.finalist}: {cost(key, value)}", x, y_px)
+    drawn = figure(
+        height_px,
+        synthetic=info.synthetic,
+        margin=margin,
+        showlegend=False,
+        xaxis={"visible": False, "fixedrange": True, "range": [0, 1]},
+        yaxis={
+            "visible": False,
+            "fixedrange": True,
+            "type": "log" if log else "linear",
+            "range": [top - span, top],
+        },
+        annotations=notes,
+    )
+    for x in (0, 1):
+        drawn.add_vline(x=x, line={"color": GREY, "width": 1})
+    if budget is not None:
+        drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
+    drawn.add_traces([_line(row, kind, key) for row, kind in info.lines])
     return drawn
+
+
+def _line(row: Row, kind: _Kind, key: str) -> dict[str, object]:
+    """From a candidate's cost before to that after."""
+    _, unit, divisor, _ = COSTS[key]
+    look, name = _look(row, kind)
+    return {
+        **look,
+        "type": "scatter",
+        "x": [0, 1],
+        "y": [row.before[key] / divisor, row.after[key] / divisor],
+        "hovertemplate": f"%{{y:.4g}} {unit}<extra>{name}</extra>",
+        "cliponaxis": False,
+    }
 
 
 def _look(row: Row, kind: _Kind) -> tuple[dict[str, object], str]:
     """How a line is drawn, and its name."""
     if kind == "finalist" and row.finalist is not None:
         color = SERIES[(row.finalist - 1) % len(SERIES)]
-        look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker_size": 9}
+        look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker": {"size": 9}}
         return look, f"finalist {row.finalist}"
     color = INK if kind == "enters" else GREY
     dash = "dot" if kind == "leaves" else "solid"

@@ -196,10 +196,10 @@ def _refuse(text: str) -> None:
 
 def _state(folder: Path) -> dict[str, tuple[int, int]]:
     found = {}
-    for path in folder.rglob("*"):
-        stat = path.stat()
-        if path.is_file():
-            found[str(path)] = (stat.st_size, stat.st_mtime_ns)
+    for root, _, names in os.walk(folder):
+        for name in names:
+            stat = os.stat(path := f"{root}/{name}")
+            found[path] = (stat.st_size, stat.st_mtime_ns)
     return found
 
 
@@ -208,8 +208,9 @@ def _changed(
 ) -> str | None:
     """Files that the command had no business with."""
     for name in before.keys() | after.keys():
-        allowed = any(path == Path(name) or path in Path(name).parents for path in case.may_change)
-        if not allowed and before.get(name) != after.get(name):
+        if before.get(name) == after.get(name):
+            continue
+        if not any(path == Path(name) or path in Path(name).parents for path in case.may_change):
             return f"{name} {'changed' if name in before and name in after else 'made or gone'}"
     left = [*Path(os.environ["HOME"]).rglob("*"), *Path(os.environ["TMPDIR"]).rglob("*")]
     for path in filter(Path.is_file, left):
