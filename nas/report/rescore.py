@@ -316,8 +316,8 @@ def _look(row: Row, kind: _Kind) -> tuple[dict[str, object], str]:
     """How a line is drawn, and its name."""
     if kind == "finalist" and row.finalist is not None:
         color = SERIES[(row.finalist - 1) % len(SERIES)]
-        look = {"mode": "lines+markers", "line": {"color": color, "width": 2.5}, "marker": {"size": 9}}
-        return look, f"finalist {row.finalist}"
+        thick = {"line": {"color": color, "width": 2.5}, "marker": {"size": 9}}
+        return {"mode": "lines+markers", **thick}, f"finalist {row.finalist}"
     color = INK if kind == "enters" else GREY
     dash = "dot" if kind == "leaves" else "solid"
     thin = {"color": color, "width": 1, "dash": dash}
