@@ -121,7 +121,6 @@ def section(template: str, title: str, *, results: bool = True, **values: object
 def _templates() -> Environment:
     """The templates, with what all of them may call."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
     from plotly.io.json import to_json_plotly
 
     made = Environment(

@@ -197,9 +197,9 @@ def _refuse(text: str) -> None:
 def _state(folder: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for root, _, names in os.walk(folder):
-        for name in names:
-            stat = os.stat(path := f"{root}/{name}")
-            found[path] = (stat.st_size, stat.st_mtime_ns)
+        for path in (Path(root, name) for name in names):
+            stat = path.stat()
+            found[str(path)] = (stat.st_size, stat.st_mtime_ns)
     return found
 
 
