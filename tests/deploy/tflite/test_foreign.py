@@ -37,7 +37,8 @@ NO_C = {
     "two_outputs_int8": "the network has 2 outputs, .*; generated C gives one",
     "two_outputs_float": "the network has 2 outputs, .*; generated C gives one",
 }
-NO_TFLM = ("gelu_int8", "moved_int8", "pyramid_int8")  # TFLM has no GELU and no TILE
+# TFLM has no GELU, TILE and REDUCE_PROD.
+NO_TFLM = ("gelu_int8", "moved_int8", "pyramid_int8", "rows_dynamic")
 OPTIMISED = ("exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
 NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "transformer_int8")  # TFLite has no NEG of int8
 # No law of their plain loops yet.
