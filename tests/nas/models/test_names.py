@@ -99,7 +99,7 @@ def test_what_the_c_of_an_export_calls_itself_calibrates(
     with pytest.raises(SystemExit) as left:
         main(["calibrate", str(path), "--board", "stm32h743", "--out", "mine.toml"])
     assert left.value.code == 0
-    assert "1 timings of bench.csv" in (tmp_path / "mine.toml").read_text()
+    assert "1 timing of bench.csv" in (tmp_path / "mine.toml").read_text()
 
 
 def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
