@@ -169,9 +169,10 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
             layout=_window_layout(layer),
             work=taps * to.channels * channels,
         )
-    if layer.op in ("fully_connected", "lstm", "batch_matmul", "transpose_conv"):
+    if layer.op in ("fully_connected", *PRODUCTS):
         inputs = source[3] if layer.op == "transpose_conv" else graph.macs(layer) // prod(target)
-        return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=graph.macs(layer))
+        work = graph.macs(layer) + round(prod(target) * _beside(layer))
+        return StepShape(kind, to.steps, 1, inputs, to.channels, 1, work=work)
     work = max(prod(source), prod(target)) if OPERATORS[layer.op].shape == "mean" else prod(target)
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
 
@@ -183,6 +184,17 @@ _SAME_LOOPS: dict[Op, Op] = {
     **dict.fromkeys(("maximum", "minimum", "prelu"), "mul"),
 }
 """Operators whose plain loops are those of one that was counted."""
+
+
+PRODUCTS: tuple[Op, ...] = ("batch_matmul", "transpose_conv", "lstm")
+"""Operators whose plain loops multiply and have no law; see `law.PRODUCT_CYCLES`."""
+
+
+def _beside(layer: Layer) -> float:
+    """Products that what stands around those of one output takes as long as."""
+    if layer.op == "transpose_conv":  # asks of each tap whether an input lies under it
+        return 6.0 + 2.4 * prod(layer.kernel)
+    return {"batch_matmul": 6.0, "lstm": 94.0}.get(layer.op, 0.0)
 
 
 def is_row(layer: Layer, source: tuple[int, ...]) -> bool:

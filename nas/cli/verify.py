@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,6 +67,7 @@ def verify_text(verified: Verification) -> str:
     parity, emulated, predicted = verified.parity, verified.emulated, verified.predicted
     micro, litert = parity.tflm_differences, parity.tflite_rule_differences
     lsb = parity.tflite_max_lsb
+    lacking = "not compared" if find_spec("tflite_micro") else "not installed"
     rows = [
         ("C on this machine, reference rule c", parity.c_host_differences, ""),
         ("C emulated, reference rule c", parity.c_emulated_differences, ""),
@@ -75,7 +77,7 @@ def verify_text(verified: Verification) -> str:
             else []
         ),
         ("TFLite file, LiteRT's rule", "not compared" if litert is None else litert, ""),
-        ("TFLite Micro", "not compared" if micro is None else micro, ""),
+        ("TFLite Micro", lacking if micro is None else micro, ""),
         *([] if lsb is None else [("TFLite file, TFLM's rule", "", f"{lsb} LSB")]),
         ("ONNX file, TFLM's rule", "", f"{parity.onnx_max_lsb} LSB"),
         ("rule c, TFLM's rule", "", f"{parity.rules_max_lsb} LSB"),

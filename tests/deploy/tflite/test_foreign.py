@@ -42,14 +42,7 @@ NO_TFLM = ("gelu_int8", "moved_int8", "pyramid_int8", "rows_dynamic")
 OPTIMISED = ("exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
 NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "transformer_int8")  # TFLite has no NEG of int8
 # No law of their plain loops yet.
-UNCOUNTED = {
-    "resize_nearest",
-    "resize_bilinear",
-    "squared_difference",
-    "lstm",
-    "batch_matmul",
-    "transpose_conv",
-}
+UNCOUNTED = {"resize_nearest", "resize_bilinear", "squared_difference"}
 # Versions that LiteRT's optimised kernels know; the reference kernels are the same before.
 OLDER = {"TILE": 2, "DEPTH_TO_SPACE": 1}
 # Other roundings go their own way: separable layers pass a step on.
