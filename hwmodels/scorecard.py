@@ -54,7 +54,7 @@ class LayerCost:
     in_calibrated_range: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scorecard(Shown):
     """All costs of one network, with bounds.
 

@@ -39,6 +39,9 @@ class Shown:
             raise DependencyError("pandas is not installed; pip install pandas") from error
         return pd.DataFrame(list(self.rows()))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.caption})"
+
     def _repr_html_(self) -> str:
         rows = list(self.rows())
         header = list(rows[0]) if rows else []

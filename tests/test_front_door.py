@@ -6,10 +6,12 @@ import doctest
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import nas.api.model
@@ -21,7 +23,7 @@ from nas.models import predict
 from nas.run.config import Budgets, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent
-from ppgnas.errors import DependencyError
+from ppgnas.errors import DependencyError, PpgnasError
 from tests.nas.fakes import FakeTrainer, write_people
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +105,7 @@ def test_results_show_themselves(inside: Path) -> None:
     }
     for name, result in shown.items():
         page = result._repr_html_()
+        assert repr(result) == f"{type(result).__name__}({result.caption})", name
         assert page.count("<tr>") == min(len(result.rows()), 20) + 1, name
         assert result.caption.replace("&", "&amp;") in page.replace("&#x27;", "'"), name
     assert isinstance(shown["rescored"], Rescored) and isinstance(trace, predict.Trace)
@@ -121,6 +124,51 @@ def test_the_command_line_says_the_same(inside: Path, capsys: pytest.CaptureFixt
         ppgnas.score(ppgnas.load("published:tiny").graph).to_json()["latency_ms"]
         == (ppgnas.score("published:tiny").to_json()["latency_ms"])
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda model: ppgnas.read(""), "`source` is empty"),
+        (lambda model: ppgnas.load(None), "`name` is of the type NoneType"),
+        (lambda model: ppgnas.score(["published:tiny"]), "`name` is of the type list"),
+        (lambda model: ppgnas.rescore(3, board="nrf5340"), "`run` is of the type int"),
+        (lambda model: ppgnas.search(budget=80), "`budget` 80 has no unit"),
+        (lambda model: ppgnas.search("80KB", data=Path()), "no .npz file"),
+        (lambda model: ppgnas.search("80KB", data=""), "`data` is empty"),
+        (lambda model: ppgnas.search("80KB", out=""), "`out` is empty"),
+        (lambda model: ppgnas.search("80KB", effrot="quick"), "no option 'effrot'"),
+        (lambda model: model.predict(np.zeros(1000)), "`recording` is of the type ndarray"),
+        (lambda model: model.evaluate(np.zeros(1000)), "`source` is of the type ndarray"),
+        (lambda model: model.evaluate([]), "there are no recordings"),
+        (lambda model: model.export("out", formats="zip"), "`formats` is 'zip'"),
+        (lambda model: model.export(""), "`out` is empty"),
+    ],
+)
+def test_wrong_arguments_are_told(
+    wrong: Callable[[ppgnas.Model], object],
+    said: str,
+    inside: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = ppgnas.load(inside / "results/run:1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PpgnasError) as caught:
+        wrong(model)
+    assert said in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_recording_and_one_text_are_enough(inside: Path, tmp_path: Path) -> None:
+    model = ppgnas.load("results/run:1")
+    (recording, *_) = ppgnas.read("recordings")
+    assert model.evaluate(recording) == model.evaluate([recording])
+    model.export(tmp_path / "a", formats="onnx,tflite")
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "model.onnx",
+        "model.tflite",
+    ]
 
 
 def test_pandas_is_asked_for(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from nas.models import names
 from nas.run.people import read_source
 from ppg.recording import Recording
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
 from ppgnas.task import Mode
 from search_spaces.arch import Arch
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     from ppg.readout.smoothing import Smoothing
 
 Name = str | Path
+
+
+def named(value: object, what: str) -> str:
+    """A name or path as text.
+
+    Raises:
+        DataError: it is neither, or empty, which as a path would mean the working folder.
+    """
+    if not isinstance(value, str | Path):
+        raise DataError(f"{what} is of the type {type(value).__name__}; give a name or a path")
+    if not str(value):
+        raise DataError(f"{what} is empty; give a name or a path")
+    return str(value)
 
 
 def read(source: Name, *, seed: int = 0) -> list[Recording]:
@@ -43,10 +57,10 @@ def read(source: Name, *, seed: int = 0) -> list[Recording]:
     >>> people[0].dataset, people[0].ppg_hz
     ('synthetic', 64.0)
     """
-    return read_source(str(source), seed=seed)
+    return read_source(named(source, "`source`"), seed=seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model(Shown):
     """A network, found by `load`: its layers, and its weights where it has some.
 
@@ -102,7 +116,7 @@ class Model(Shown):
         from ppg.recording import with_channels
 
         if not isinstance(recording, Recording):
-            recording = find_recording(str(recording), name=name)
+            recording = find_recording(named(recording, "`recording`"), name=name)
         (recording,) = with_channels([recording], self.found.channels)
         return trace_of(
             self.found.net(),
@@ -116,7 +130,7 @@ class Model(Shown):
 
     def evaluate(
         self,
-        data: Sequence[Recording] | Name,
+        data: Sequence[Recording] | Recording | Name,
         *,
         smoothing: Smoothing = "hmm",
         file: str | None = None,
@@ -138,18 +152,23 @@ class Model(Shown):
         """
         from nas.models.evaluate import evaluate, readable
 
-        recordings = read(data, seed=1) if isinstance(data, str | Path) else data
+        if isinstance(data, Recording):
+            recordings: Sequence[Recording] = [data]
+        elif isinstance(data, Sequence) and not isinstance(data, str):
+            recordings = data
+        else:
+            recordings = read(data, seed=1)
         kept = readable(self.found, recordings)
         return evaluate(self.found, kept, smoothing=smoothing, file=file)
 
     def export(
-        self, out: Name, *, formats: Sequence[str] = ("tflite",), **sensors: Any
+        self, out: Name, *, formats: str | Sequence[str] = ("tflite",), **sensors: Any
     ) -> list[Path]:
         """Write files of a finalist, checked against its card.
 
         Args:
             out: the folder to write to.
-            formats: of `tflite`, `onnx` and `c`.
+            formats: of `tflite`, `onnx` and `c`; as one text with commas.
             sensors: for `c`: `ppg_hz`, `acc_hz`, `ppg_channels`, `counts_per_g`, `smoothing`,
                 `fifo_s`.
 
@@ -163,7 +182,9 @@ class Model(Shown):
         from nas.models.export import export_files
         from nas.models.signal_chain import Sensors
 
-        return export_files(self.found, formats, Path(out), sensors=Sensors(**sensors))
+        chosen = formats.split(",") if isinstance(formats, str) else formats
+        folder = Path(named(out, "`out`"))
+        return export_files(self.found, chosen, folder, sensors=Sensors(**sensors))
 
     def verify(
         self,
@@ -208,7 +229,7 @@ def load(name: Name) -> Model:
     >>> ppgnas.load("published:tiny").graph.total_macs
     186284
     """
-    return Model(names.find_model(str(name)))
+    return Model(names.find_model(named(name, "`name`")))
 
 
 def score(
@@ -238,9 +259,11 @@ def score(
     """
     from nas.run.target import load_target
 
-    model = load(model) if isinstance(model, str | Path) else model
     graph = lower(model) if isinstance(model, Arch) else model
-    own = names.Model("", graph) if isinstance(graph, Graph) else graph.found
+    if isinstance(graph, Graph):
+        own = names.Model("", graph)
+    else:
+        own = (graph if isinstance(graph, Model) else load(graph)).found
     task, how = own.graph.task, mode or own.mode
     target = load_target(board, engine, period_s=period_s, mode=how, around=around, task=task)
     return target.score(own.graph, file_bytes=own.file_bytes)

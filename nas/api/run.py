@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.api.model import Model, Name, load
+from nas.api.model import Model, Name, load, named
 from nas.run.folder import RunDir
 from ppgnas.notebook import Shown
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nas.explore.rescored import Rescored
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(Shown):
     """A run directory: what was searched, and its finalists."""
 
@@ -135,10 +135,12 @@ def search(
         "latency": latency,
         "sram": sram,
         "power": power,
-        "data": None if data is None else str(data),
+        "data": None if data is None else named(data, "`data`"),
         **options,
     }
-    asked, folder = asked_search(given, None if out is None else Path(out), resume=resume)
+    asked, folder = asked_search(
+        given, None if out is None else Path(named(out, "`out`")), resume=resume
+    )
     progress = Silent() if quiet else for_terminal()
     searching.search(asked, folder, command="ppgnas.search", progress=progress)
     return Run(folder)
@@ -161,5 +163,5 @@ def rescore(run: Run | Name, *, board: str, engine: str | None = None, **options
     """
     from nas.explore.rescore import rescore as rescore_run
 
-    folder = run.folder if isinstance(run, Run) else RunDir(Path(run))
+    folder = run.folder if isinstance(run, Run) else RunDir(Path(named(run, "`run`")))
     return rescore_run(folder, board=board, engine=engine, **options)

@@ -37,6 +37,11 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        for name, value in kwargs.items():
+            if value == "" or (isinstance(value, list) and "" in value):
+                # As a path it would mean the working folder.
+                empty = f"`{name}` is empty, perhaps an unset variable of the shell"
+                _leave(_with_options(empty, function), 2)
         try:
             function(*args, **kwargs)
         except PpgnasError as error:

@@ -81,7 +81,7 @@ class Front(Change):
     leaves: tuple[Row, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rescored(Shown):
     """The result; see docs/rescore.md."""
 

@@ -16,6 +16,7 @@ from ppg.people.split import UNMAPPED
 from ppg.readout.smoothing import Smoothing
 from ppg.recording import Recording, data_set_of, with_channels
 from ppg.windows import windows_of
+from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
 from ppgnas.parsing import one_of
 from ppgnas.task import Mode
@@ -45,7 +46,7 @@ class Unseen:
     mae_bpm_smoothed: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Shown):
     """Errors of a model on recordings; figures are those of `ppg.people.metrics.summary`.
 
@@ -127,8 +128,14 @@ def file_of(model: Model, file: str | None) -> ModelFile:
 
 
 def readable(model: Model, recordings: Sequence[Recording]) -> Sequence[Recording]:
-    """The recordings that the network can read; all of them where it can read none."""
+    """The recordings that the network can read; all of them where it can read none.
+
+    Raises:
+        DataError: there are none.
+    """
     plain = not model.inputs.acceleration
+    if not recordings:
+        raise DataError("there are no recordings to read")
     kept = [r for r in recordings if plain or r.acc is not None]
     return kept or recordings  # reading the windows then says what is missing
 

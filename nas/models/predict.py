@@ -46,7 +46,7 @@ SAME_WINDOW_S = 0.5  # a reference whose window begins so near belongs to a read
 Series = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace(Shown):
     """Readings along a recording; arrays are `(readings,)`, NaN where nothing is known.
 

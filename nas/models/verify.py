@@ -105,7 +105,7 @@ class Predicted:
     in_calibrated_range: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification(Shown):
     """Whether the files of a model compute what was evaluated, and what the C costs.
 

@@ -77,6 +77,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     if base is None or base.trials == _usual_trials(base.sampler, base.effort):
         chosen_by = {**kept, **values}
         kept["trials"] = _usual_trials(chosen_by.get("sampler"), chosen_by["effort"])
+    if unknown := values.keys() - {field.name for field in fields(SearchConfig)}:
+        raise ConfigError(f"a search has no option {', '.join(map(repr, sorted(unknown)))}")
     around_it = {"budgets": Budgets(**budgets), "around": around, "windows": windows}
     asked = SearchConfig(**{**kept, **values, **around_it})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)

@@ -61,7 +61,7 @@ def parse(text: str, quantity: Quantity, *, name: str) -> float:
     def refuse(why: str) -> BudgetError:
         return BudgetError(f"`{name}` {why}. Write for example `{name}` {quantity.example}")
 
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(str(text))
     if match is None:
         raise refuse(f"{text!r} is not {quantity.name}; allowed: a number and a unit ({units})")
     number, unit = match.groups()

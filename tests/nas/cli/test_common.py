@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from nas.cli.common import print_notes, verb
+from nas.cli.main import main
 from ppgnas.errors import DataError
 from ppgnas.files import write_text_atomic
 
@@ -30,6 +31,28 @@ def test_arguments_are_shown_as_options(capsys: pytest.CaptureFixture[str]) -> N
     assert printed == (
         "ppgnas: --report-data x and --rate 3; not report_data, `seed` or `ppgnas train`\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "run:1", "--data", ""],
+        ["export", "run:1", "--out", ""],
+        ["data", "convert", "there", "--rate", "25", ""],
+        ["predict", "run:1", "", "--out", "trace.csv"],
+        ["boards", "check", ""],
+    ],
+)
+def test_an_empty_text_is_not_the_working_folder(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    name = words[words.index("") - 1]
+    said = capsys.readouterr().err
+    assert said.endswith(" is empty, perhaps an unset variable of the shell\n")
+    assert not name.startswith("--") or f"ppgnas: {name} is" in said
 
 
 def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
