@@ -27,6 +27,7 @@ from ppgnas.errors import DependencyError, PpgnasError
 from tests.nas.fakes import FakeTrainer, write_people
 
 ROOT = Path(__file__).parents[1]
+UNTYPED: Any = ppgnas
 FRONT_DOOR = (nas.api.model, nas.api.run)
 
 
@@ -129,15 +130,15 @@ def test_the_command_line_says_the_same(inside: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda model: ppgnas.read(""), "`source` is empty"),
-        (lambda model: ppgnas.load(None), "`name` is of the type NoneType"),
-        (lambda model: ppgnas.score(["published:tiny"]), "`name` is of the type list"),
-        (lambda model: ppgnas.rescore(3, board="nrf5340"), "`run` is of the type int"),
-        (lambda model: ppgnas.search(budget=80), "`budget` 80 has no unit"),
-        (lambda model: ppgnas.search("80KB", data=Path()), "no .npz file"),
-        (lambda model: ppgnas.search("80KB", data=""), "`data` is empty"),
-        (lambda model: ppgnas.search("80KB", out=""), "`out` is empty"),
-        (lambda model: ppgnas.search("80KB", effrot="quick"), "no option 'effrot'"),
+        (lambda model: UNTYPED.read(""), "`source` is empty"),
+        (lambda model: UNTYPED.load(None), "`name` is of the type NoneType"),
+        (lambda model: UNTYPED.score(["published:tiny"]), "`name` is of the type list"),
+        (lambda model: UNTYPED.rescore(3, board="nrf5340"), "`run` is of the type int"),
+        (lambda model: UNTYPED.search(budget=80), "`budget` 80 has no unit"),
+        (lambda model: UNTYPED.search("80KB", data=Path()), "no .npz file"),
+        (lambda model: UNTYPED.search("80KB", data=""), "`data` is empty"),
+        (lambda model: UNTYPED.search("80KB", out=""), "`out` is empty"),
+        (lambda model: UNTYPED.search("80KB", effrot="quick"), "no option 'effrot'"),
         (lambda model: model.predict(np.zeros(1000)), "`recording` is of the type ndarray"),
         (lambda model: model.evaluate(np.zeros(1000)), "`source` is of the type ndarray"),
         (lambda model: model.evaluate([]), "there are no recordings"),
