@@ -44,14 +44,13 @@ NOTICED_DRIFT_S = 1.5, 2.5  # from begin to end: of what clocks never do, and of
 MOST_PPM = 2000.0  # of two clocks; those of cheap straps reach it
 FEWEST_BLOCKS = 10
 SHORTEST = 40  # windows between jumps
+SHOWN = 0.15  # of the windows of each part show the pulse that a clock tells; of noise 0.05
 MOST_WINDOWS = 1200  # for a drift to be looked for in,
 FEW_WINDOWS = 300  # and for a rate
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
 COARSE_SHARE = 0.001
 FAR_SHARE = 0.12  # beyond it a peak is another thing than the label
 NOTICED_RATE = 0.012
-READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
-CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 _FLOOR = 0.02
 _LOBE_BPM = 1.5 * 60 / WINDOW_S  # noise bandwidth of a Hann window
 _FREEDOM = 16.0  # half the independent samples of a window in the band
@@ -116,7 +115,7 @@ class Drift:
 
 def agreement(recording: Recording, found: Spectra) -> NDArray[np.float64]:
     """`(windows, shifts)` log share of the spectrum near the label, for windows in all shifts."""
-    chosen = _comparable(recording)
+    chosen = comparable(recording)
     start = np.rint(recording.window_start_s / STEP_S).astype(np.int64)
     reach = int(FARTHEST_S / STEP_S)
     chosen &= (start >= reach) & (start + reach < len(found.start_s))
@@ -127,7 +126,7 @@ def agreement(recording: Recording, found: Spectra) -> NDArray[np.float64]:
     return np.asarray(_near(found)[places, rate[:, None]])
 
 
-def _comparable(recording: Recording) -> NDArray[np.bool_]:
+def comparable(recording: Recording) -> NDArray[np.bool_]:
     """`(windows,)` True where a label can be looked for in spectra."""
     known = recording.valid & np.isfinite(recording.hr_bpm)
     known &= (recording.hr_bpm >= RATES_BPM[0]) & (recording.hr_bpm <= RATES_BPM[-1])
@@ -182,7 +181,7 @@ class _Windows:
 
 def _windows(recording: Recording, near: NDArray[np.float64]) -> _Windows | None:
     """At most `MOST_WINDOWS` of those that can be compared; None where they are few."""
-    chosen = np.flatnonzero(_comparable(recording))
+    chosen = np.flatnonzero(comparable(recording))
     if len(chosen) < 3 * BLOCK:
         return None
     chosen = chosen[:: -(-len(chosen) // MOST_WINDOWS)]
@@ -255,7 +254,26 @@ def scaled(
 
 
 def drift(recording: Recording, found: Spectra) -> Drift | None:
-    """The drift of the clock of a recording's labels in its spectra, if there surely is one."""
+    """The drift of the clock of a recording's labels in its spectra, if there surely is one.
+
+    Where there is no pulse, or at another rate, some clock fits best, too: each part must be read
+    by what is said of its clock.
+    """
+    told = _drift(recording, found)
+    if told is None:
+        return None
+    moved = told.corrected(recording)
+    place = found.at(moved.window_start_s)
+    known = comparable(recording) & (place >= 0)
+    read = np.abs(found.peak_bpm[place] - recording.hr_bpm) <= NEAR_BPM
+    start_s = recording.window_start_s
+    cuts = [at_s for at_s, _ in told.jumps] or [float(np.median(start_s[known]))]
+    parts = np.searchsorted(cuts, start_s[known], side="right")
+    shares = [read[known][parts == part].mean() for part in range(len(cuts) + 1)]
+    return told if min(shares) >= SHOWN else None
+
+
+def _drift(recording: Recording, found: Spectra) -> Drift | None:
     windows = _windows(recording, _near(found))
     if windows is None:
         return None
@@ -328,28 +346,6 @@ def _stepping(shifted: NDArray[np.float64]) -> NDArray[np.int64]:
     gain = shifted[cut, np.arange(windows)] - shifted[one[0]]
     jumps = np.count_nonzero(np.diff(cut))
     return cut if gain.sum() >= 2 * _JUMP_COST * jumps and _surely(gain) else one
-
-
-def rate_error(recording: Recording, found: Spectra) -> float | None:
-    """By what share the beats of the PPG are faster than the labels, if they surely are.
-
-    A rate of samples that is some percent too high makes every beat as much faster.
-    """
-    place = found.at(recording.window_start_s)
-    chosen = _comparable(recording) & (place >= 0)
-    ratio = found.peak_bpm[place[chosen]] / recording.hr_bpm[chosen] - 1
-    ratio = ratio[np.abs(ratio) < FAR_SHARE]
-    if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
-        return None
-    if (np.abs(ratio - np.median(ratio)) < CLOSE).sum() < CLOSE_SHARE * chosen.sum():
-        return None
-    blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
-    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
-    medians = [float(np.median(np.concatenate([blocks[i] for i in draw]))) for draw in draws]
-    low, high = np.quantile(medians, (0.05, 0.95))
-    if low > NOTICED_RATE or high < -NOTICED_RATE:
-        return float(np.median(ratio))
-    return None
 
 
 def best_shift(scores: NDArray[np.float64]) -> Lag | None:

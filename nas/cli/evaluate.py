@@ -42,6 +42,7 @@ def evaluate(
     from nas.models.evaluate import file_of, readable
     from nas.models.names import find_model
     from nas.run.people import read_labelled
+    from ppg.inspection.signals import references_note
     from ppg.readout.smoothing import smoothing_of
 
     how = smoothing_of(smoothing)
@@ -52,7 +53,8 @@ def evaluate(
     kept = readable(found, recordings)
     result = measure(found, kept, smoothing=how, file=file)
     card = found.card()
-    notes = [*([lost] if lost else []), *result.notes, *((card and card.cautions) or ())]
+    told = filter(None, (lost, references_note(kept)))
+    notes = [*told, *result.notes, *((card and card.cautions) or ())]
     if len(kept) < len(recordings):
         notes.insert(
             0,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
-from ppg.inspection.signals import reference_noise_bpm, signal_warnings, stuck
-from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, rate_error, scaled
+from ppg.inspection.signals import rate_error, reference_noise_bpm, signal_warnings, stuck
+from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, scaled
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
@@ -170,7 +170,7 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score)
-    stays = stuck(recording, read)
+    stays = stuck(recording)
     drifts = None if stays else drift(recording, found)
     faster = None if stays else scaled(recording, found, drifts)
     drifts = drifts if faster is None else faster[1]

@@ -1,13 +1,14 @@
-"""What one recording shows: rails, dead channels, units, durations, labels and their noise."""
+"""What one recording shows: rails, dead channels, units, durations, labels, noise and pace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.naive import Spectra
+from ppg.label_lag import BLOCK, DRAWS, FAR_SHARE, FEWEST, NOTICED_RATE, comparable
+from ppg.naive import Spectra, spectra
 from ppg.plausible import GRAVITY_G, apart_s, median_acc_g, unit_guess
 from ppg.recording import Recording
 from ppgnas.counts import counted
@@ -20,6 +21,8 @@ INVALID_SHARE = 0.1
 COVERED_SHARE = 0.7
 STUCK_S = 60.0  # nobody's heart keeps one rate so long,
 STUCK_BPM = 3.0  # but that of a simulator does, and the PPG with it
+READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
+CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 AXES = "xyz"
 FEWEST_TRIPLES = 20
 
@@ -61,18 +64,18 @@ def railed_share(channel: NDArray[np.float32]) -> float:
     return share
 
 
-def stuck(recording: Recording, read: Spectra) -> str:
+def stuck(recording: Recording) -> str:
     """A sentence on the longest time in which the labels are one number and the beats of the PPG
     are not, as of a display that froze, another column, or a value that stands for none; else
     empty."""
-    place = read.at(recording.window_start_s)
-    used = np.flatnonzero(recording.usable & (place >= 0))
+    used = recording.usable
     start_s, bpm = recording.window_start_s[used], recording.hr_bpm[used]
-    runs = np.split(np.arange(len(used)), np.flatnonzero(np.diff(bpm)) + 1)
+    runs = np.split(np.arange(len(bpm)), np.flatnonzero(np.diff(bpm)) + 1)
     longest = max(runs, key=lambda run: float(np.ptp(start_s[run])) if len(run) else 0.0)
     if not len(longest) or np.ptp(start_s[longest]) + WINDOW_S < STUCK_S:
         return ""
-    peaks = read.peak_bpm[place[used[longest]]]
+    read = spectra(recording, mixed=True)
+    peaks = read.peak_bpm[read.at(start_s[longest])]
     if float(np.median(np.abs(peaks - bpm[longest]))) < STUCK_BPM:
         return ""
     begin_s, end_s = start_s[longest[0]], start_s[longest[-1]] + WINDOW_S
@@ -81,6 +84,42 @@ def stuck(recording: Recording, read: Spectra) -> str:
         f"{end_s:.0f} s, and the beats of the PPG are not: a device that froze, a value that "
         "stands for none, or another column"
     )
+
+
+def references_note(recordings: Sequence[Recording]) -> str:
+    """A sentence on recordings whose reference is stuck; empty if none is."""
+    found = [(one, why) for one in recordings if not one.synthetic and (why := stuck(one))]
+    if not found:
+        return ""
+    first, why = found[0]
+    have = "has" if len(found) == 1 else "have"
+    return (
+        f"{len(found)} of {counted(len(recordings), 'recording')} {have} a reference that looks "
+        f"wrong (the first is {first.dataset}/{first.name}: {why}). ppgnas data inspect lists "
+        "them; mark such windows invalid, or leave the recordings out."
+    )
+
+
+def rate_error(recording: Recording, found: Spectra) -> float | None:
+    """By what share the beats of the PPG are faster than the labels, if they surely are.
+
+    A rate of samples that is some percent too high makes every beat as much faster.
+    """
+    place = found.at(recording.window_start_s)
+    chosen = comparable(recording) & (place >= 0)
+    ratio = found.peak_bpm[place[chosen]] / recording.hr_bpm[chosen] - 1
+    ratio = ratio[np.abs(ratio) < FAR_SHARE]
+    if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
+        return None
+    if (np.abs(ratio - np.median(ratio)) < CLOSE).sum() < CLOSE_SHARE * chosen.sum():
+        return None
+    blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
+    draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))
+    medians = [float(np.median(np.concatenate([blocks[i] for i in draw]))) for draw in draws]
+    low, high = np.quantile(medians, (0.05, 0.95))
+    if low > NOTICED_RATE or high < -NOTICED_RATE:
+        return float(np.median(ratio))
+    return None
 
 
 def reference_noise_bpm(recording: Recording) -> float | None:

@@ -254,3 +254,32 @@ def test_the_verb(
         "--columns", "green", "--rate", f"{recording.ppg_hz}", "--acc-csv", str(csv)
     )
     assert code == 2 and "anna.csv: no three columns are called as an acceleration is" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("personalize", "--minutes", "2", "--recording"),
+        ("predict",),
+        ("evaluate", "--data"),
+    ],
+)
+def test_a_reference_that_froze_is_told(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    trained: Path,
+    recording: Recording,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    froze = np.where(recording.window_start_s > 60, 142.0, recording.hr_bpm)
+    verb, *options = words
+    for name, rates, told in (("sound", recording.hr_bpm, False), ("froze", froze, True)):
+        file = tmp_path / name / "anna.npz"
+        write_recording(file, replace(recording, hr_bpm=rates, synthetic=False))
+        at = file if verb != "evaluate" else file.parent
+        with pytest.raises(SystemExit) as left:
+            main([verb, str(trained), *options, str(at)])
+        assert not left.value.code
+        assert (
+            "the heart rate is 142 BPM in each window from 62" in capsys.readouterr().err
+        ) is told

@@ -57,6 +57,17 @@ def test_people_without_a_reference_are_left_out(
         gather(_config(tmp_path / "a" / "ward"), load_space("default"))
 
 
+def test_a_search_says_that_a_reference_froze(tmp_path: Path) -> None:
+    people = synthesize(people=8, minutes=2.0, seed=4)
+    data = _write(tmp_path / "a", people[:6], "home", synthetic=False)
+    assert gather(_config(data), load_space("default")).notes == ()
+    for one in people[6:]:
+        froze = np.full(len(one.hr_bpm), one.hr_bpm.max() + 20)
+        _write(tmp_path / "a", [one], "home", synthetic=False, hr_bpm=froze)
+    (note,) = gather(_config(data), load_space("default")).notes
+    assert note.startswith("2 of 8 recordings have a reference that looks wrong")
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_default_data_have_people_enough_to_search_and_to_report_on(seed: int) -> None:
     people = gather(resolve({"budget": "80KB", "seed": seed}), load_space("default"))

@@ -97,6 +97,20 @@ def test_a_clock_that_jumps_again_and_again_does_not_drift(
     assert np.mean(away_s < 0.6) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("seed", "begin_s", "end_s"), [(4, 250, 500), (8, 0, 250), (23, 250, 500)]
+)
+def test_without_a_pulse_no_clock_jumps(seed: int, begin_s: int, end_s: int) -> None:
+    """Some clock fits the noise of a watch that was off the wrist for half of the time best."""
+    worn = _recording(seconds=500, seed=seed, acc=False)
+    rng = np.random.default_rng(seed)
+    noise = 0.05 * rng.standard_normal((2, 12500))
+    ppg = worn.ppg.copy()
+    ppg[50 * begin_s : 50 * end_s, 0] = noise[0] + np.cumsum(noise[1])
+    (row,) = inspect([replace(worn, ppg=ppg)]).recordings
+    assert row.drift is None
+
+
 @pytest.mark.parametrize("shift_s", [20.0, -31.0, 45.0])
 def test_a_clock_that_is_far_off_is_late_and_does_not_drift(shift_s: float) -> None:
     right = _recording(seconds=1200, seed=1)
