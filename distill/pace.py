@@ -95,7 +95,7 @@ def _step(module: nn.Module, labels: Tensor, forward: Callable[[], Tensor]) -> f
     optimiser = make_optimiser(module)
 
     def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         torch.autograd.backward(label_loss(forward(), labels))
         optimiser.step()
         if labels.is_cuda:

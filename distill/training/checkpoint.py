@@ -16,22 +16,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
+from distill.training.adamw import AdamW
 from ppgnas.errors import RunError
 from ppgnas.files import write_bytes_atomic
 from ppgnas.parsing import parse_json
 
 
 def save_checkpoint(
-    path: Path, module: nn.Module, *, optimiser: Optimizer | None = None, **facts: Any
+    path: Path, module: nn.Module, *, optimiser: AdamW | None = None, **facts: Any
 ) -> None:
     """Write weights, optimiser state and `facts` (JSON values) atomically."""
     tensors: dict[str, Tensor] = {f"model/{k}": v for k, v in module.state_dict().items()}
     if optimiser is not None:
-        for index, state in optimiser.state_dict()["state"].items():
-            for name, value in state.items():
-                tensors[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
+        tensors |= {f"optimiser/{k}": v for k, v in optimiser.tensors().items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     text = json.dumps(facts)
     write_bytes_atomic(
@@ -39,7 +37,7 @@ def save_checkpoint(
     )
 
 
-def load_checkpoint(path: Path, module: nn.Module, *, optimiser: Optimizer | None = None) -> None:
+def load_checkpoint(path: Path, module: nn.Module, *, optimiser: AdamW | None = None) -> None:
     """Read what `save_checkpoint` wrote into `module` and `optimiser`.
 
     Raises:
@@ -55,13 +53,7 @@ def load_checkpoint(path: Path, module: nn.Module, *, optimiser: Optimizer | Non
             "use the settings it was made with, or remove it"
         ) from error
     if optimiser is not None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimiser/"):
-                _, index, item = name.split("/")
-                state.setdefault(int(index), {})[item] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        optimiser.load({k[10:]: v for k, v in tensors.items() if k.startswith("optimiser/")})
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -124,7 +116,7 @@ class Checkpoint:
         facts = read_facts(self.path)
         return int(facts["step"]) if facts.get("identity") == self.identity else None
 
-    def restore(self, module: nn.Module, optimiser: Optimizer) -> int:
+    def restore(self, module: nn.Module, optimiser: AdamW) -> int:
         """Bring both to where the training was.
 
         Returns:
@@ -135,7 +127,7 @@ class Checkpoint:
             load_checkpoint(self.path, module, optimiser=optimiser)
         return done or 0
 
-    def save(self, module: nn.Module, step: int, *, optimiser: Optimizer | None = None) -> None:
+    def save(self, module: nn.Module, step: int, *, optimiser: AdamW | None = None) -> None:
         """Keep the state after `step` steps."""
         save_checkpoint(
             self.path, module, optimiser=optimiser, identity=self.identity, step=step, **self.facts

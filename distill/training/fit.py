@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
 
+from distill.training.adamw import AdamW
 from distill.training.checkpoint import Checkpoint
 from distill.training.metrics import metrics
 from distill.training.progress import Progress
@@ -73,7 +73,7 @@ def make_optimiser(module: nn.Module) -> AdamW:
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW(groups, betas=(0.9, 0.98), fused=True)
+    return AdamW(groups, betas=(0.9, 0.98))
 
 
 def fit(
@@ -108,7 +108,7 @@ def fit(
             terms: Mapping[str, Tensor] = {}
             gradients: list[list[Tensor]] = []
             for shard in team.own:
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.zero_grad()
                 for found in losses(step, shard):
                     if isinstance(found, Tensor):
                         loss = found

@@ -8,19 +8,20 @@ import pytest
 import torch
 
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from distill.training.fit import make_optimiser
 from ppgnas.errors import RunError
 
 
 def test_checkpoint_restores_weights_and_moments(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = torch.nn.Linear(3, 2)
-    optimiser = torch.optim.AdamW(module.parameters())
+    optimiser = make_optimiser(module)
     module(torch.randn(4, 3)).sum().backward()
     optimiser.step()
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, module, optimiser=optimiser, step=7)
     other = torch.nn.Linear(3, 2)
-    moments = torch.optim.AdamW(other.parameters())
+    moments = make_optimiser(other)
     load_checkpoint(path, other, optimiser=moments)
     assert read_facts(path) == {"step": 7}
     assert torch.equal(other.weight, module.weight)
