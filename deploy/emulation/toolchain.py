@@ -14,8 +14,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from deploy.emulation.linking import SUPPORT, linker_script, object_label
@@ -24,9 +25,10 @@ from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, ToolError
 
 C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
-_LAYOUT_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections",
+_COMMON_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections",
                  "-fomit-frame-pointer", "-fno-unwind-tables",
-                 "-fno-asynchronous-unwind-tables")  # fmt: skip
+                 "-fno-asynchronous-unwind-tables",
+                 "-isystem", str(SUPPORT / "include"))  # fmt: skip
 _GCC_CORE = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")
 # zig spells features of a core with +; without this one it falls back to floats in software. Its
 # default adds traps for undefined behaviour at -O0, and a stack protector elsewhere.
@@ -100,30 +102,23 @@ class Compiler:
         """
         _check(sources, keep, optimise)
         labels = _labels(sources)
-        parts = [(Path(source), label) for source, label in zip(sources, labels, strict=True)]
-        parts.append((_STARTUP, "ppgnas_startup"))
+        support = {"ppgnas_startup": _STARTUP}
         if not self.is_zig:
-            parts.append((_MEMORY, "ppgnas_memory"))
-        text = linker_script([label for _, label in parts], keep=(_ENTRY, *keep))
-        common = [optimise, *_LAYOUT_FLAGS, *(f"-I{path}" for path in include)]
-        common += ["-isystem", str(SUPPORT / "include")]
+            support["ppgnas_memory"] = _MEMORY
+        text = linker_script([*labels, *support], keep=(_ENTRY, *keep))
+        common = [optimise, *_COMMON_FLAGS, *(f"-I{path}" for path in include)]
         common += [f"-D{define}" for define in defines]
         with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
             build = Path(folder)
             env = zig_environment(build) if self.is_zig else None
             objects: list[Path] = []
-            for source, label in parts:
-                # Without the last one gcc turns the loop of memcpy into a call of memcpy.
-                own = ["-fno-tree-loop-distribute-patterns"] if source == _MEMORY else flags
-                words: list[str | Path] = [*self.command]
-                if source.suffix == ".c":
-                    words += [*C_FLAGS, *common, *(() if source == _STARTUP else own)]
+            for source, label in zip(map(Path, sources), labels, strict=True):
+                words = [*C_FLAGS, *common, *flags] if source.suffix == ".c" else []
                 objects.append(build / f"{label}.o")
-                run_tool(
-                    [*words, "-c", source, "-o", objects[-1]],
-                    f"compiling {source.name} with {self.name} {self.version}",
-                    env=env,
-                )
+                self._compile(source, words, objects[-1], env)
+            for label, source in support.items():
+                objects.append(build / f"{label}.o")
+                objects[-1].write_bytes(_support_object(self, source, optimise))
             script = build / "image.ld"
             script.write_text(text, encoding="utf-8")
             out_elf.parent.mkdir(parents=True, exist_ok=True)
@@ -138,6 +133,27 @@ class Compiler:
                 env=env,
             )
         return out_elf
+
+    def _compile(
+        self, source: Path, words: Sequence[str], out: Path, env: Mapping[str, str] | None
+    ) -> None:
+        run_tool(
+            [*self.command, *words, "-c", source, "-o", out],
+            f"compiling {source.name} with {self.name} {self.version}",
+            env=env,
+        )
+
+
+@cache  # the same in every image
+def _support_object(compiler: Compiler, source: Path, optimise: str) -> bytes:
+    words = [*C_FLAGS, optimise, *_COMMON_FLAGS]
+    if source == _MEMORY:  # else gcc turns the loop of memcpy into a call of memcpy
+        words.append("-fno-tree-loop-distribute-patterns")
+    with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
+        out = Path(folder) / "support.o"
+        env = zig_environment(Path(folder)) if compiler.is_zig else None
+        compiler._compile(source, words, out, env)
+        return out.read_bytes()
 
 
 def _check(sources: Sequence[Path], keep: Sequence[str], optimise: str) -> None:

@@ -43,7 +43,8 @@ class AdamW:
             adamw(
                 [p for p, _ in moved],
                 [gradient for _, gradient in moved],
-                *([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq")),
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
                 [],
                 [state["step"] for state in states],
                 fused=self._fused,

@@ -29,6 +29,7 @@ from distill.teachers.names import PRESETS
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.training import fit
+from distill.training.adamw import AdamW
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, Site, mixed_precision, placed, site_of
 from distill.training.effort import EFFORTS
@@ -94,7 +95,7 @@ class Elsewhere(TorchDispatchMode):
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
     # `meta` has no fused AdamW.
-    monkeypatch.setattr(fit, "AdamW", partial(fit.AdamW, fused=False))
+    monkeypatch.setattr(fit, "AdamW", partial(AdamW, fused=False))
     with Elsewhere() as guard:
         yield guard
 

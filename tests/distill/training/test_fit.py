@@ -108,21 +108,23 @@ def test_a_checkpoint_of_another_training_is_not_taken(tmp_path: Path) -> None:
 
 def test_steps_are_those_of_torch() -> None:
     """To the last bit, of parameters that have gradients at every step and at some."""
-    nets = made(), made()
-    own = make_optimiser(nets[0])
-    groups = [{**group, "params": [*nets[1].parameters()]} for group in own.param_groups]
-    for group, some in zip(groups, own.param_groups, strict=True):
-        dims = {p.ndim for p in some["params"]}
-        group["params"] = [p for p in group["params"] if p.ndim in dims]
+    net, other = made(), made()
+    own = make_optimiser(net)
+    decays = {p.ndim > 1: g["weight_decay"] for g in own.param_groups for p in g["params"]}
+    groups = [
+        {"params": [p for p in other.parameters() if (p.ndim > 1) == wide], "weight_decay": decay}
+        for wide, decay in decays.items()
+    ]
     theirs = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
     for step in range(6):
-        for net, optimiser in zip(nets, (own, theirs), strict=True):
-            optimiser.zero_grad()
-            next(losses_of(net)(step, 0)).backward()
+        for module in (net, other):
+            module.zero_grad()
+            next(losses_of(module)(step, 0)).backward()
             if step % 2:
-                net[2].weight.grad = None
-            optimiser.step()
-        for one, two in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+                next(module.parameters()).grad = None
+        own.step()
+        theirs.step()
+        for one, two in zip(net.parameters(), other.parameters(), strict=True):
             assert torch.equal(one, two)
             assert own.state[one].keys() == theirs.state[two].keys()
             for name, value in theirs.state[two].items():

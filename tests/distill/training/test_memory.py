@@ -1,4 +1,4 @@
-"""A training's memory: pages are cleared once, not at every step; and nothing is loaded in vain."""
+"""A training clears its pages once, not at every step, and loads nothing in vain."""
 
 from __future__ import annotations
 
