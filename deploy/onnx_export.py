@@ -274,7 +274,7 @@ class _Writer(Nodes):
         self._back(self._reshaped(turned, f"{name}:nhwc", shape), layer)
 
     def _concat(self, layer: Layer) -> None:
-        parts = [self._nhwc(name, layer) for name in layer.inputs]
+        parts = [self._beside(name, layer) for name in layer.inputs]
         self._back(self._node("Concat", parts, f"{layer.output}:all", axis=layer.axes[0]), layer)
 
     def _transpose(self, layer: Layer) -> None:

@@ -129,6 +129,21 @@ class Nodes:
         name = f"{layer.name}:{tensor}:nhwc{len(self._nodes)}"
         return self._node("Transpose", [tensor], name, perm=TO_NHWC)
 
+    def _beside(self, tensor: str, layer: Layer) -> str:
+        """The same, to be joined with others: a constant has a copy for each window."""
+        values = self._nhwc(tensor, layer)
+        constants = self._net.constants
+        if tensor not in constants:
+            return values
+        name = f"{layer.name}:{tensor}:each{len(self._nodes)}"
+        other = next(one for one in layer.inputs if one not in constants)
+        count = self._node("Shape", [other], f"{name}:windows", start=0, end=1)
+        ones = np.ones(constants[tensor].ndim - 1, np.int64)
+        sizes = [count, self._constant(f"{name}:ones", ones)]
+        return self._node(
+            "Expand", [values, self._node("Concat", sizes, f"{name}:sizes", axis=0)], name
+        )
+
     def _back(self, name: str, layer: Layer) -> None:
         """The layer's output from stored values with the channels last."""
         if len(self._net.graph.shape(layer.output)) == 4:

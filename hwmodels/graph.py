@@ -48,6 +48,7 @@ _RARE = {
     "grid": "asymmetric",
     "block": 1,
     "approximate": False,
+    "in_float": False,
     "clip": 0.0,
     "adjoint": (False, False),
     "channel_pads": (0, 0),
@@ -206,7 +207,10 @@ class Graph:
         )
 
     def _without_islands(self, other: set[str]) -> list[Layer]:
-        """The layers, with one for each float operator that stands between int8 tensors."""
+        """The layers, with one for each float operator that stands between int8 tensors.
+
+        Where none stands between the two the values stay as they are.
+        """
         readers: dict[str, list[Layer]] = {}
         for layer in self.layers:
             for name in layer.inputs:
@@ -217,16 +221,23 @@ class Graph:
             chain = [layer]
             while len(chain) < 3 and len(readers.get(chain[-1].output, ())) == 1:
                 chain += readers[chain[-1].output]
-            ops = [one.op for one in chain]
-            maps = TABLE_OPS - {"quantize"}
-            if ops[::2] != ["dequantize", "quantize"] or ops[1] not in maps:
+            if "quantize" in [one.op for one in chain[1:2]]:
+                del chain[2:]
+            first, *maps, last = chain if len(chain) > 1 else (layer, layer)
+            if (first.op, last.op) != ("dequantize", "quantize") or any(
+                one.op not in TABLE_OPS - {"quantize"} for one in maps
+            ):
                 continue
-            if other & {layer.inputs[0], chain[2].output, *self.outputs}:
+            if other & {layer.inputs[0], last.output, *self.outputs}:
                 continue
-            islands[chain[2].name] = replace(
-                chain[1], name=chain[2].name, inputs=layer.inputs, output=chain[2].output
+            islands[last.name] = replace(
+                chain[1],
+                name=last.name,
+                inputs=layer.inputs,
+                output=last.output,
+                in_float=bool(maps),
             )
-            gone |= {layer.name, chain[1].name}
+            gone |= {one.name for one in chain[:-1]}
         return [islands.get(one.name, one) for one in self.layers if one.name not in gone]
 
     def shape(self, tensor: str) -> tuple[int, ...]:

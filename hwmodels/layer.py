@@ -12,6 +12,7 @@ from hwmodels.operators import (
     OPERATORS,
     OPS,
     PADDINGS,
+    TABLE_OPS,
     Activation,
     Grid,
     Kind,
@@ -62,6 +63,7 @@ class Layer:
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
         approximate: of a `gelu`: by tanh, not by the error function.
+        in_float: of one that maps single values: between DEQUANTIZE and QUANTIZE, not in integers.
         adjoint: of a `batch_matmul`: whether rows and columns of each input are swapped.
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
@@ -86,6 +88,7 @@ class Layer:
     grid: Grid = "asymmetric"
     block: int = 1
     approximate: bool = False
+    in_float: bool = False
     clip: float = 0.0
     adjoint: tuple[bool, bool] = (False, False)
 
@@ -233,6 +236,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "grid": ("resize_nearest", "resize_bilinear"),
     "block": ("space_to_depth", "depth_to_space"),
     "approximate": ("gelu",),
+    "in_float": tuple(TABLE_OPS),
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
 }

@@ -166,7 +166,7 @@ def rounded_mean(total: Ints, count: ArrayLike) -> Ints:
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
     """int8 limits of an output with a fused activation, a word of `operators.ACTIVATIONS`."""
     low, high = INT8_MIN, INT8_MAX
-    bottom, top = _LIMITS[activation]
+    bottom, top = LIMITS[activation]
     if bottom is not None:
         low = max(low, zero_point - _steps(-bottom, scale))
     if top is not None:
@@ -174,7 +174,7 @@ def activation_range(activation: str, scale: float, zero_point: int) -> tuple[in
     return low, high
 
 
-_LIMITS = {
+LIMITS = {
     "none": (None, None),
     "relu": (0.0, None),
     "relu6": (0.0, 6.0),

@@ -36,6 +36,8 @@ _INPUT_BITS = 4  # before the point of the argument; 27 behind it
 
 def table(net: QuantizedNet, layer: Layer, *, litert: bool = False) -> NDArray[np.int8]:
     """`(256,)` stored results of the stored inputs -128 .. 127, by TFLM's or LiteRT's rule."""
+    if layer.in_float and layer.op in IN_FLOAT:
+        return _real(net, layer, lambda x: IN_FLOAT[layer.op](layer, x))
     return TABLES[layer.op](net, layer, litert)
 
 
@@ -153,13 +155,20 @@ def _high_mul16(a: Ints, b: int) -> Ints:
 def _real(
     net: QuantizedNet, layer: Layer, function: Callable[[NDArray[np.float32]], NDArray[Any]]
 ) -> NDArray[np.int8]:
-    """A function of real values in float32, as TFLite fills a table: ties away from zero."""
+    """A function of real values in float32, as TFLite fills a table: ties away from zero.
+
+    Behind a float operator QUANTIZE divides by the scale.
+    """
     (scale, zero_point), (out_scale, out_zero) = (
         net.activations[name] for name in (layer.inputs[0], layer.output)
     )
     real = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
     with np.errstate(all="ignore"):  # what leaves float32 is cut at int8's limits
-        found = function(real).astype(np.float32) * (np.float32(1) / np.float32(out_scale))
+        found = function(real).astype(np.float32)
+        if layer.in_float:
+            found = found / np.float32(out_scale)
+        else:
+            found = found * (np.float32(1) / np.float32(out_scale))
         away = np.trunc(found + np.copysign(np.float32(0.5), found))
     return _int8(np.nan_to_num(np.clip(away, -1e6, 1e6)) + out_zero)
 
@@ -228,6 +237,21 @@ def _int8(values: NDArray[Any]) -> NDArray[np.int8]:
     result: NDArray[np.int8] = np.clip(values, -128, 127).astype(np.int8)
     return result
 
+
+def _clipped(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(x, *fixed_point.LIMITS[layer.activation])
+
+
+IN_FLOAT: dict[Op, Callable[[Layer, NDArray[np.float32]], NDArray[Any]]] = {
+    "logistic": lambda _, x: np.float32(1) / (np.float32(1) + np.exp(-x)),
+    "tanh": lambda _, x: np.tanh(x),
+    "relu": _clipped,
+    "leaky_relu": lambda layer, x: np.where(x > 0, x, x * np.float32(layer.slope)),
+    "hard_swish": lambda _, x: x * np.clip(x + np.float32(3), 0, 6) / np.float32(6),
+    "abs": lambda _, x: np.abs(x),
+    "rsqrt": lambda _, x: np.float32(1) / np.sqrt(x),
+}
+"""Those whose int8 kernels compute otherwise, as a converter leaves them in float."""
 
 TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "logistic": _logistic,

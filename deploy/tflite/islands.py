@@ -1,34 +1,41 @@
 """Float operators between `DEQUANTIZE` and `QUANTIZE`: what a converter cannot quantise, as ELU.
 
 One that maps single values is a layer of the graph in float, with its costs; in integers it is
-one table (`hwmodels.graph.Graph.core`). Changes of view among them go in front, where the tensor
-is int8: the same values.
+one table (`hwmodels.graph.Graph.core`). What moves values among them, as the reversed steps of a
+bidirectional layer, goes in front, where the tensor is int8: the same values.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.operators import TABLE_OPS, TFLITE_OPS
 
 _MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in TABLE_OPS)
-_VIEWS = frozenset(name for name, op in TFLITE_OPS.items() if op == "reshape")
+_MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "REVERSE_V2", "TRANSPOSE", "SLICE",
+                    "STRIDED_SLICE", "GATHER", "GATHER_ND", "REDUCE_MAX"})  # fmt: skip
 
 
 def with_islands(stored: StoredModel) -> StoredModel:
-    """The model with views in front of the islands that hold some."""
+    """The model with moves in front of the islands that hold some."""
     tensors, operators = list(stored.tensors), list(stored.operators)
     for island in _islands(stored):
-        kept = [operator for operator in island if operator.name not in _VIEWS]
+        kept = [operator for operator in island if operator.name not in _MOVES]
         if len(kept) == len(island):
             continue
-        source, target = island[0].inputs[0], island[-1].outputs[0]
-        shape = tensors[target].shape
-        name = f"{tensors[source].name}/view{len(tensors)}"
-        tensors.append(replace(tensors[source], name=name, shape=shape))
-        moved = [StoredOperator("RESHAPE", (source,), (len(tensors) - 1,))]
-        before = len(tensors) - 1
+        before, shape = island[0].inputs[0], tensors[island[-1].outputs[0]].shape
+        like, moved = tensors[before], []
+        for operator in island[1:-1]:
+            if operator.name in _MOVES:
+                name = f"{like.name}/moved{len(tensors)}"
+                size = tensors[operator.outputs[0]].shape
+                tensors.append(replace(like, name=name, shape=size))
+                moved.append(replace(operator, inputs=(before, *operator.inputs[1:]),
+                                     outputs=(len(tensors) - 1,)))  # fmt: skip
+                before = len(tensors) - 1
         for operator in kept:
             moved.append(replace(operator, inputs=(before, *operator.inputs[1:])))
             before = operator.outputs[0]
@@ -40,18 +47,21 @@ def with_islands(stored: StoredModel) -> StoredModel:
 
 
 def float_tensors(stored: StoredModel) -> set[int]:
-    """Tensors in islands of one operator that maps single values."""
+    """Tensors in islands of one operator that maps single values, or of none."""
     return {
         index
         for island in _islands(stored)
-        if len(island) == 3
+        if not _MOVES.intersection(operator.name for operator in island)
         for operator in island[:-1]
         for index in operator.outputs
     }
 
 
 def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
-    """Operators from a `DEQUANTIZE` to a `QUANTIZE`, one of which maps single values."""
+    """Operators from a `DEQUANTIZE` to a `QUANTIZE`, one of which maps single values.
+
+    None need do so where the integers before and behind mean the same.
+    """
     readers: dict[int, list[StoredOperator]] = {}
     for operator in stored.operators:
         for index in operator.inputs:
@@ -63,12 +73,16 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
         chain = [operator]
         while len(chain[-1].outputs) == 1 and chain[-1].outputs[0] not in stored.outputs:
             after = readers.get(chain[-1].outputs[0], [])
-            if len(after) != 1 or after[0].name not in {*_MAPS, *_VIEWS} or not after[0].inputs:
+            if len(after) != 1 or after[0].name not in {*_MAPS, *_MOVES} or not after[0].inputs:
                 break
             chain.append(after[0])
             if after[0].name == "QUANTIZE":
                 break
         maps = [one for one in chain[1:-1] if one.name in _MAPS]
-        if chain[-1].name == "QUANTIZE" and len(maps) == 1:
+        ends = [stored.tensors[index] for index in (chain[0].inputs[0], chain[-1].outputs[0])]
+        same = ends[0].scales.tolist() == ends[1].scales.tolist() and np.array_equal(
+            *(tensor.zero_points for tensor in ends)
+        )
+        if chain[-1].name == "QUANTIZE" and (len(maps) == 1 or (not maps and same)):
             found.append(chain)
     return found

@@ -22,13 +22,14 @@ from deploy.tflite.slices import PLAIN
 
 Shape = tuple[int, ...]
 _PARTS = 16  # at most, of one tensor that is joined
+_MOST_PADDED = 2**20  # bytes
 
 
 def with_moves(stored: StoredModel) -> StoredModel:
     """The model with slices, joined parts and smaller transposes in their place."""
     if {operator.name for operator in stored.operators}.isdisjoint(_MAKERS):
         return stored
-    rewritten = _Rewritten(stored.tensors)
+    rewritten = Rewritten(stored.tensors)
     for operator in stored.operators:
         make = _MAKERS.get(operator.name)
         if (
@@ -41,7 +42,7 @@ def with_moves(stored: StoredModel) -> StoredModel:
     return replace(stored, tensors=tuple(rewritten.tensors), operators=tuple(rewritten.operators))
 
 
-class _Rewritten:
+class Rewritten:
     def __init__(self, tensors: Sequence[StoredTensor]) -> None:
         self.tensors = list(tensors)
         self.operators: list[StoredOperator] = []
@@ -65,11 +66,12 @@ class _Rewritten:
             return None
         return found[0] % rank
 
-    def like(self, index: int, shape: Shape) -> int:
-        """A new tensor of the same scale."""
+    def like(self, index: int, shape: Shape, fill: bytes | None = None) -> int:
+        """A new tensor of the same scale; a constant of one value if there is a `fill`."""
         tensor = self.tensors[index]
         name = f"{tensor.name}/part{len(self.tensors)}"
-        self.tensors.append(replace(tensor, name=name, shape=shape, content=None))
+        content = None if fill is None else fill * prod(shape)
+        self.tensors.append(replace(tensor, name=name, shape=shape, content=content))
         return len(self.tensors) - 1
 
     def constant(self, values: Sequence[int]) -> int:
@@ -105,7 +107,7 @@ class _Rewritten:
         )
 
 
-def _split(model: _Rewritten, operator: StoredOperator) -> bool:
+def _split(model: Rewritten, operator: StoredOperator) -> bool:
     """`SPLIT` and `SPLIT_V`."""
     count, value, place = (2, 1, 0) if operator.name == "SPLIT" else (3, 0, 2)
     if len(operator.inputs) != count:
@@ -124,7 +126,7 @@ def _split(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _unpack(model: _Rewritten, operator: StoredOperator) -> bool:
+def _unpack(model: Rewritten, operator: StoredOperator) -> bool:
     """A slice and a change of view for each output."""
     (source,), shape = operator.inputs, model.shape(operator.inputs[0])
     axis = int(operator.options["Axis"])
@@ -139,7 +141,7 @@ def _unpack(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _pack(model: _Rewritten, operator: StoredOperator) -> bool:
+def _pack(model: Rewritten, operator: StoredOperator) -> bool:
     """A change of view for each input, and what joins them."""
     shape = model.shape(operator.outputs[0])
     axis = int(operator.options["Axis"])
@@ -154,7 +156,7 @@ def _pack(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _slice(model: _Rewritten, operator: StoredOperator) -> bool:
+def _slice(model: Rewritten, operator: StoredOperator) -> bool:
     """First rows and sizes, where -1 is all that is left."""
     if len(operator.inputs) != 3:
         return False
@@ -171,7 +173,7 @@ def _slice(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _reverse(model: _Rewritten, operator: StoredOperator) -> bool:
+def _reverse(model: Rewritten, operator: StoredOperator) -> bool:
     """A slice with steps back."""
     source, shape = operator.inputs[0], model.shape(operator.inputs[0])
     axes = model.numbers(operator.inputs[-1])
@@ -186,7 +188,42 @@ def _reverse(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _transpose_conv(model: _Rewritten, operator: StoredOperator) -> bool:
+def _padded(model: Rewritten, operator: StoredOperator) -> bool:
+    """Padding by a value that is not nothing, as in front of a maximum, is a constant beside."""
+    if len(operator.inputs) != 3:
+        return False
+    source, said, value = operator.inputs
+    target, numbers = operator.outputs[0], model.numbers(said)
+    like, fill = model.tensors[target], model.tensors[value]
+    pads = list(zip(numbers[::2], numbers[1::2], strict=False))
+    if (
+        like.kind != "INT8"
+        or len(fill.content or b"") != 1
+        or len(numbers) != 2 * len(model.shape(source))
+        or min(numbers) < 0
+        or pads[0] != (0, 0)
+        or prod(like.shape) > _MOST_PADDED
+        or not (np.array_equal(fill.scales, like.scales))
+        or not (np.array_equal(fill.zero_points, like.zero_points))
+    ):
+        return False
+    axes = [axis for axis, pad in enumerate(pads) if any(pad)]
+    for axis in axes:
+        shape = model.shape(source)
+
+        def part(size: int, shape: Shape = shape, axis: int = axis) -> list[int]:
+            sizes = (*shape[:axis], size, *shape[axis + 1 :])
+            return [model.like(target, sizes, fill.content)] if size else []
+
+        (before, behind), size = pads[axis], shape[axis]
+        whole = (*shape[:axis], before + size + behind, *shape[axis + 1 :])
+        joined = target if axis == axes[-1] else model.like(target, whole)
+        model.join([*part(before), source, *part(behind)], joined, axis)
+        source = joined
+    return bool(axes)
+
+
+def _transpose_conv(model: Rewritten, operator: StoredOperator) -> bool:
     """Its output's sizes come first in a file, as they may be computed; the tensor says them."""
     if len(operator.inputs) not in (3, 4):
         return False
@@ -195,7 +232,7 @@ def _transpose_conv(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _tile(model: _Rewritten, operator: StoredOperator) -> bool:
+def _tile(model: Rewritten, operator: StoredOperator) -> bool:
     """The tensor beside itself, along one axis after the other."""
     source, target = operator.inputs[0], operator.outputs[0]
     shape, times = model.shape(source), model.numbers(operator.inputs[-1])
@@ -219,18 +256,37 @@ def _tile(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _gather(model: _Rewritten, operator: StoredOperator) -> bool:
-    """Runs of neighbours of one axis, joined."""
-    if len(operator.inputs) != 2 or operator.options["BatchDims"]:
+def _gather(model: Rewritten, operator: StoredOperator) -> bool:
+    """Constant places of one axis."""
+    if len(operator.inputs) != 2:
         return False
-    source, places = operator.inputs[0], model.numbers(operator.inputs[1])
-    shape, target = model.shape(source), operator.outputs[0]
-    axis = int(operator.options["Axis"])
-    if not places or not -len(shape) <= axis < len(shape):
+    source, places = operator.inputs
+    shape, target = model.shape(source), model.shape(operator.outputs[0])
+    axis = int(operator.options.get("Axis", 0))
+    if operator.name == "GATHER_ND" and model.shape(places)[-1:] != (1,):
         return False
-    axis %= len(shape)
-    if not 0 <= min(places) <= max(places) < shape[axis] or len(model.shape(target)) > 4:
+    if operator.options.get("BatchDims") or not -len(shape) <= axis < len(shape):
         return False
+    return len(target) <= 4 and _taken(
+        model, source, model.numbers(places), operator.outputs[0], axis % len(shape)
+    )
+
+
+def _taken(model: Rewritten, source: int, places: list[int], target: int, axis: int) -> bool:
+    """Runs of neighbours of one axis, joined; each of them several times, as an image resized."""
+    shape = model.shape(source)
+    size = shape[axis]
+    if not places or not 0 <= min(places) <= max(places) < size:
+        return False
+    times = len(places) // size
+    if times > 1 and places == [place // times for place in range(times * size)]:
+        before, behind = prod(shape[:axis]), prod(shape[axis + 1 :])
+        flat = model.view(source, (1, before, size, behind))
+        larger = model.like(source, (1, before, len(places), behind))
+        plain = {"AlignCorners": 0.0, "HalfPixelCenters": 0.0}
+        model.put("RESIZE_NEAREST_NEIGHBOR", (flat,), larger, **plain)
+        model.put("RESHAPE", (larger,), target)
+        return True
     breaks = [i for i, (a, b) in enumerate(pairwise(places), start=1) if b != a + 1]
     runs = [(places[a], places[b - 1] + 1) for a, b in pairwise([0, *breaks, len(places)])]
     if len(runs) > _PARTS:
@@ -239,8 +295,8 @@ def _gather(model: _Rewritten, operator: StoredOperator) -> bool:
     joined = target if model.shape(target) == whole else model.like(source, whole)
     parts = []
     for first, end in runs:
-        size = (*shape[:axis], end - first, *shape[axis + 1 :])
-        parts.append(joined if len(runs) == 1 else model.like(source, size))
+        part = (*shape[:axis], end - first, *shape[axis + 1 :])
+        parts.append(joined if len(runs) == 1 else model.like(source, part))
         model.along(source, parts[-1], axis, first, end)
     if len(runs) > 1:
         model.join(parts, joined, axis)
@@ -249,7 +305,24 @@ def _gather(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _transpose(model: _Rewritten, operator: StoredOperator) -> bool:
+def _broadcast(model: Rewritten, operator: StoredOperator) -> bool:
+    """Axes of size 1, each repeated."""
+    source, target = operator.inputs[0], operator.outputs[0]
+    wanted = model.shape(target)
+    shape = (1,) * (len(wanted) - len(model.shape(source))) + model.shape(source)
+    axes = [axis for axis, size in enumerate(wanted) if shape[axis] != size]
+    if not axes or len(wanted) > 4 or any(shape[axis] != 1 for axis in axes):
+        return False
+    source = model.view(source, shape)
+    for axis in axes:
+        shape = (*shape[:axis], wanted[axis], *shape[axis + 1 :])
+        part = target if axis == axes[-1] else model.like(source, shape)
+        _taken(model, source, [0] * wanted[axis], part, axis)
+        source = part
+    return True
+
+
+def _transpose(model: Rewritten, operator: StoredOperator) -> bool:
     """More than four axes, between changes of view: those that stay neighbours are one."""
     source, target = operator.inputs[0], operator.outputs[0]
     shape, order = model.shape(source), model.numbers(operator.inputs[-1])
@@ -277,7 +350,7 @@ def _transpose(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-def _reduced(model: _Rewritten, operator: StoredOperator) -> bool:
+def _reduced(model: Rewritten, operator: StoredOperator) -> bool:
     """What reduces other axes than all in front of the channels: those are moved there."""
     if len(operator.inputs) != 2:
         return False
@@ -311,7 +384,7 @@ def _reduced(model: _Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
-_MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
+_MAKERS: dict[str, Callable[[Rewritten, StoredOperator], bool]] = {
     "SPLIT": _split,
     "SPLIT_V": _split,
     "UNPACK": _unpack,
@@ -319,9 +392,12 @@ _MAKERS: dict[str, Callable[[_Rewritten, StoredOperator], bool]] = {
     "SLICE": _slice,
     "REVERSE_V2": _reverse,
     "TILE": _tile,
+    "BROADCAST_TO": _broadcast,
     "GATHER": _gather,
+    "GATHER_ND": _gather,
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,
+    "PADV2": _padded,
     "MEAN": _reduced,
     "SUM": _reduced,
     "REDUCE_MAX": _reduced,

@@ -21,6 +21,7 @@ import numpy as np
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.dilated import with_views
+from deploy.tflite.fronted import with_batch_in_front
 from deploy.tflite.islands import with_islands
 from deploy.tflite.moved import with_moves
 from deploy.tflite.parse import StoredModel, parse
@@ -87,7 +88,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         source = content_of(source)
     name = name or "the TFLite file"
     parsed = parse(source, name=name)
-    stored = with_islands(with_moves(with_views(with_rows(parsed))))
+    stored = with_moves(with_islands(with_batch_in_front(with_views(with_rows(parsed)))))
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)
     try:

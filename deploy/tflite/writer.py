@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.integers.lookup import IN_FLOAT
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import lstm
@@ -272,9 +273,9 @@ class _Writer:
 
     def _opcode(self, layer: Layer) -> int:
         known = OPERATORS[layer.op]
-        if layer.op == "neg":
+        if layer.op == "neg" or (layer.in_float and layer.op in IN_FLOAT):
             raise ExportError(
-                f"layer {layer.name!r}: TFLite negates in float alone; keep the file it is from"
+                f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )
         name = known.tflite[0]
         if layer.activation.upper() in known.tflite:  # `relu` stands for both
