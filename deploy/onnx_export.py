@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from deploy.integers import lookup, resizing
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
-from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, spread_window
+from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, inputs_of, spread_window
 from hwmodels.graph import LARGEST_SIZE, Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import DependencyError, ExportError
@@ -61,7 +61,7 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
     """Run a file in onnxruntime on the CPU.
 
     Args:
-        x: int8 `(windows, 1, time, channels)`.
+        x: int8 `(windows, 1, time, channels)`, or see `deploy.integers.reference.run`.
         optimize: let onnxruntime use its integer kernels; else it computes the float operators
             between quantisation and dequantisation.
 
@@ -89,13 +89,12 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
     refusals = (state.InvalidProtobuf, state.InvalidGraph, state.InvalidArgument, state.Fail)
     try:
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
+        given = inputs_of(x, [(i.name, i.shape[1:]) for i in session.get_inputs()])
         # Batches keep the intermediate tensors in the cache.
         parts = [
-            session.run(None, {name: x[start : start + 64]})[0] for start in range(0, len(x), 64)
+            session.run(None, {name: part[at : at + 64] for name, part in given.items()})[0]
+            for at in range(0, max(len(x), 1), 64)
         ]
-        if not parts:
-            parts = [session.run(None, {name: x})[0]]
     except refusals as error:
         raise ExportError(f"onnxruntime refuses the file or the input: {error}") from error
     return np.concatenate(parts)
@@ -105,13 +104,15 @@ class _Writer(Nodes):
     def model(self) -> onnx.ModelProto:
         helper, int8 = self._onnx.helper, self._onnx.TensorProto.INT8
         graph = self._net.graph
-        source, target = graph.shape(graph.input), graph.shape(graph.output)
+        target = graph.shape(graph.output)
         # The graph's own tensors keep their names inside; the file's ends have names of theirs.
-        x, y = (name if name not in graph.names else f"{name}:file" for name in ("x", "y"))
-        if len(source) == 4:
-            self._node("Transpose", [x], graph.input, perm=TO_NCHW)
-        else:
-            self._node("Identity", [x], graph.input)
+        names = ["x", *(f"x{index}" for index in range(1, len(graph.inputs))), "y"]
+        *sources, y = (name if name not in graph.names else f"{name}:file" for name in names)
+        for x, name in zip(sources, graph.inputs, strict=True):
+            if len(graph.shape(name)) == 4:
+                self._node("Transpose", [x], name, perm=TO_NCHW)
+            else:
+                self._node("Identity", [x], name)
         for name, values in self._net.constants.items():
             self._constant(name, values.transpose(TO_NCHW) if values.ndim == 4 else values)
         for layer in graph.layers:
@@ -123,7 +124,10 @@ class _Writer(Nodes):
         proto = helper.make_graph(
             self._nodes,
             "ppgnas",
-            [helper.make_tensor_value_info(x, int8, ["windows", *source[1:]])],
+            [
+                helper.make_tensor_value_info(x, int8, ["windows", *graph.shape(name)[1:]])
+                for x, name in zip(sources, graph.inputs, strict=True)
+            ],
             [helper.make_tensor_value_info(y, int8, ["windows", *target[1:]])],
             list(self._constants.values()),
         )

@@ -5,6 +5,7 @@ Stored values are int8; 4D tensors lie as NCHW, see there.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,6 +163,20 @@ class Nodes:
         # A 0 keeps the first axis, whatever the number of windows.
         target = self._constant(f"{output}:shape", np.array([0, *shape], np.int64))
         return self._node("Reshape", [source, target], output)
+
+
+def inputs_of(
+    x: NDArray[np.int8], inputs: list[tuple[str, list[int]]]
+) -> dict[str, NDArray[np.int8]]:
+    """What a file with such inputs, by name and sizes of a window, is given of windows."""
+    if len(inputs) == 1:
+        return {inputs[0][0]: x}
+    ends = np.cumsum([prod(shape) for _, shape in inputs])[:-1]
+    parts = np.split(x, ends, axis=1)
+    return {
+        name: part.reshape(len(x), *shape)
+        for (name, shape), part in zip(inputs, parts, strict=True)
+    }
 
 
 def spread_window(graph: Graph, layer: Layer) -> dict[str, Any]:

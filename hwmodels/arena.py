@@ -183,8 +183,8 @@ def buffers_of(graph: Graph, scratch_bytes: Sequence[int]) -> tuple[Buffer, ...]
         scratch_bytes: `(layers,)`; 0 leaves the buffer out.
     """
     layers = graph.layers
-    first = {graph.input: 0}
-    last = {graph.input: 0}
+    first = dict.fromkeys(graph.inputs, 0)
+    last = dict.fromkeys(graph.inputs, 0)
     for time, layer in enumerate(layers, start=1):
         first[layer.output] = last[layer.output] = time
         for name in layer.inputs:

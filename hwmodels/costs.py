@@ -105,8 +105,8 @@ def _of_layers(board: Board, engine: Engine, whole: _Whole) -> Costing:
         cycles = 0.0
         macs = weights = channels = weighted_ops = 0
         kernels = set()
-        first, last = {graph.input: 0}, {graph.input: 0}
-        sizes = {graph.input: aligned(input_bytes(graph))}
+        first, last = dict.fromkeys(graph.inputs, 0), dict.fromkeys(graph.inputs, 0)
+        sizes = {name: aligned(size) for name, size in input_bytes(graph).items()}
         scratch_sizes, scratch_spans = [], []
         time = 0
         for layer, k in zip(graph.layers, known, strict=True):

@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
@@ -28,8 +28,9 @@ from hwmodels.layer import (
     follows,
     products,
     window_padding,
+    without_islands,
 )
-from hwmodels.operators import KINDS, OPERATORS, TABLE_OPS
+from hwmodels.operators import KINDS, OPERATORS
 from ppgnas.errors import GraphError
 from ppgnas.parsing import mistake
 from ppgnas.task import TASK, Task
@@ -65,6 +66,7 @@ class Graph:
         input, output: names of tensors.
         also: further outputs, which live to the end as well.
         task: what its input and output mean, of a network that reads heart rates.
+        beside: further inputs, as of acceleration beside PPG.
 
     Raises:
         GraphError: an unknown op, padding or activation, a tensor that is read before it is
@@ -77,6 +79,7 @@ class Graph:
     output: str
     also: tuple[str, ...] = ()
     task: Task = TASK
+    beside: tuple[str, ...] = ()
     _constants: frozenset[str] = field(init=False, repr=False, compare=False)
     _shapes: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
@@ -87,7 +90,7 @@ class Graph:
         object.__setattr__(self, "_constants", constants)
         if len(shapes) != len(self.tensors):
             raise GraphError("graph: two tensors have one name; names must be unique")
-        written = {self.input, *self.constants}
+        written = {*self.inputs, *self.constants}
         for tensor in self.tensors:
             if tensor.kind not in KINDS:
                 raise GraphError(
@@ -130,6 +133,7 @@ class Graph:
         put(graph, "input", input)
         put(graph, "output", output)
         put(graph, "also", ())
+        put(graph, "beside", ())
         put(graph, "task", task)
         put(graph, "_constants", frozenset())
         put(graph, "_shapes", {tensor.name: tensor.shape for tensor in tensors})
@@ -165,6 +169,18 @@ class Graph:
         return self._shapes.keys()
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of all inputs, the first one first."""
+        return (self.input, *self.beside)
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """Sizes of a window as integers: the input's, or of several all values in turn."""
+        if self.beside:
+            return (sum(prod(self._shapes[name]) for name in self.inputs),)
+        return self._shapes[self.input][1:]
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of all outputs, the first one first."""
         return (self.output, *self.also)
@@ -182,7 +198,7 @@ class Graph:
         other = {tensor.name for tensor in self.tensors if tensor.kind != "int8"}
         if not other:
             return self
-        layers = self._without_islands(other)
+        layers = without_islands(self.layers, other, self.outputs)
         inside = other - {name for layer in layers for name in (*layer.inputs, layer.output)}
         other -= inside
         ends = [layer for layer in layers if other & {*layer.inputs, layer.output}]
@@ -192,7 +208,7 @@ class Graph:
             else layer.inputs[0]
             for layer in ends
         }
-        if len(swap) != len(ends) or not other <= {self.input, *self.outputs}:
+        if len(swap) != len(ends) or not other <= {*self.inputs, *self.outputs}:
             raise GraphError(
                 f"graph: the tensors {', '.join(sorted(other))} are not int8; allowed: one "
                 "quantize or dequantize at each end, and single operators between the two"
@@ -204,41 +220,8 @@ class Graph:
             swap.get(self.output, self.output),
             tuple(swap.get(name, name) for name in self.also),
             self.task,
+            tuple(swap.get(name, name) for name in self.beside),
         )
-
-    def _without_islands(self, other: set[str]) -> list[Layer]:
-        """The layers, with one for each float operator that stands between int8 tensors.
-
-        Where none stands between the two the values stay as they are.
-        """
-        readers: dict[str, list[Layer]] = {}
-        for layer in self.layers:
-            for name in layer.inputs:
-                readers.setdefault(name, []).append(layer)
-        islands: dict[str, Layer] = {}  # by the name of the layer that ends them
-        gone: set[str] = set()
-        for layer in self.layers:
-            chain = [layer]
-            while len(chain) < 3 and len(readers.get(chain[-1].output, ())) == 1:
-                chain += readers[chain[-1].output]
-            if "quantize" in [one.op for one in chain[1:2]]:
-                del chain[2:]
-            first, *maps, last = chain if len(chain) > 1 else (layer, layer)
-            if (first.op, last.op) != ("dequantize", "quantize") or any(
-                one.op not in TABLE_OPS - {"quantize"} for one in maps
-            ):
-                continue
-            if other & {layer.inputs[0], last.output, *self.outputs}:
-                continue
-            islands[last.name] = replace(
-                chain[1],
-                name=last.name,
-                inputs=layer.inputs,
-                output=last.output,
-                in_float=bool(maps),
-            )
-            gone |= {one.name for one in chain[:-1]}
-        return [islands.get(one.name, one) for one in self.layers if one.name not in gone]
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Shape of a tensor by name."""
@@ -327,6 +310,7 @@ class Graph:
             "input": self.input,
             "output": self.output,
             **({"also": self.also} if self.also else {}),
+            **({"beside": self.beside} if self.beside else {}),
             **({"task": self.task.changed} if self.task.changed else {}),
             "tensors": [_document(tensor) for tensor in self.tensors],
             "layers": [_document(layer) for layer in self.layers],
@@ -366,7 +350,8 @@ class Graph:
                     f"graph: tensor {tensor.name!r} has shape {tensor.shape}; allowed: sizes from "
                     f"1, up to {LARGEST_SIZE} elements"
                 )
-        return Graph(read.layers, read.tensors, read.input, read.output, read.also, read.task)
+        own = (read.layers, read.tensors, read.input, read.output, read.also, read.task)
+        return Graph(*own, read.beside)
 
 
 def _document(part: Tensor | Layer) -> dict[str, Any]:
@@ -389,6 +374,7 @@ class _Document:
     version: int = 1
     also: tuple[str, ...] = ()
     task: Task = TASK
+    beside: tuple[str, ...] = ()
 
 
 _DOCUMENT = TypeAdapter(_Document)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from hwmodels.operators import (
@@ -197,6 +198,44 @@ def products(layer: Layer, source: Shape) -> int:
 
 def _without(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], *shape[axis + 1 :])
+
+
+def without_islands(
+    layers: Sequence[Layer], other: Collection[str], outputs: Sequence[str]
+) -> list[Layer]:
+    """The layers, with one for each float operator that stands between int8 tensors.
+
+    Where none stands between `dequantize` and `quantize` the values stay as they are.
+
+    Args:
+        other: names of tensors that are not int8.
+        outputs: of the graph.
+    """
+    readers: dict[str, list[Layer]] = {}
+    for layer in layers:
+        for name in layer.inputs:
+            readers.setdefault(name, []).append(layer)
+    islands: dict[str, Layer] = {}  # by the name of the layer that ends them
+    gone: set[str] = set()
+    for layer in layers:
+        chain = [layer]
+        while chain[-1].op != "quantize" and len(chain) < 3:
+            after = readers.get(chain[-1].output, ())
+            if len(after) != 1:
+                break
+            chain += after
+        *maps, last = chain[1:] or [layer]
+        if layer.op != "dequantize" or last.op != "quantize":
+            continue
+        if not TABLE_OPS.issuperset(one.op for one in maps):
+            continue
+        if {layer.inputs[0], last.output, *outputs} & {*other}:
+            continue
+        islands[last.name] = replace(
+            chain[1], name=last.name, inputs=layer.inputs, output=last.output, in_float=bool(maps)
+        )
+        gone |= {one.name for one in chain[:-1]}
+    return [islands.get(one.name, one) for one in layers if one.name not in gone]
 
 
 def real_taps(layer: Layer, source: Shape, target: Shape) -> int:

@@ -24,6 +24,7 @@ from hwmodels.boards import Board
 from hwmodels.estimate import Estimate
 from hwmodels.graph import Graph
 from hwmodels.power import energy_mj
+from hwmodels.signals import signals_of
 from ppgnas.errors import BoardError, BudgetError
 from ppgnas.task import CLASSES, TASK, Mode, Task
 from ppgnas.toml_file import FileModel, read_as
@@ -304,13 +305,13 @@ def shape_of(graph: Graph, around: Surroundings, mode: Mode = "window") -> PathS
     Such a network reads the window of its task, of PPG alone or with three axes, and puts out its
     classes. The graph is that of a window in either mode.
     """
-    *_, steps, channels = 1, *graph.shape(graph.input)
+    found, task = signals_of(graph), graph.task
     classes = [graph.shape(output)[-1] for output in graph.outputs]
-    task = graph.task
-    if steps % task.window_s or channels not in (1, 4) or classes != [task.classes]:
+    if found is None or found[0] % task.window_s or classes != [task.classes]:
         return None
+    steps, signals = found
     rate_hz = steps / task.window_s
-    acc_hz = (around.acc_hz or rate_hz) if channels == 4 else 0.0
+    acc_hz = (around.acc_hz or rate_hz) if sum(s.channels for s in signals) > 1 else 0.0
     sensors = around.ppg_hz or rate_hz, acc_hz, around.ppg_channels
     return PathShape(*sensors, rate_hz, around.smoothing, mode, task)
 

@@ -70,13 +70,13 @@ class HostProgram:
 
         Args:
             number: of the network, as given to `host_program`.
-            x: int8 `(windows, 1, time, channels)`.
+            x: int8 `(windows, *net.graph.window)`.
 
         Raises:
             ToolError: windows of another type or shape, a sanitizer found something, or the
                 program failed.
         """
-        expected = net.graph.shape(net.graph.input)[1:]
+        expected = net.graph.window
         if x.dtype != np.int8 or x.shape[1:] != expected:
             raise ToolError(
                 f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
@@ -137,7 +137,8 @@ def host_program(
         declarations.append(f"int {name}_run(void *, const int8_t *, int8_t *, void *);")
         text = written.header.read_text(encoding="utf-8")
         sizes = [defined(text, key) for key in ("PPG_STEPS", "PPG_CHANNELS", "PPG_CLASSES")]
-        at = defined(text, "PPG_INPUT_OFFSET")
+        several = "#define PPG_INPUTS " in text
+        at = written.scratch_bytes if several else defined(text, "PPG_INPUT_OFFSET")
         rows.append(
             f"    {{{name}_start, {name}_run, {sizes[0] * sizes[1]}, {sizes[2]}, "
             f"{written.scratch_bytes}, {at}, {written.state_bytes}}},"

@@ -244,17 +244,24 @@ def _entry(
     output: str,
 ) -> str:
     """The function that calls the steps and gives an output."""
-    storage = plan.storages[graph.input]
-    facts: dict[str, object] = {
-        "call": call,
-        "output": output,
-        "offset": plan.offsets[graph.input] + storage.offset(0),
-        "size": storage.steps * storage.channels,
-    }
+    parts = [
+        (plan.offsets[name] + storage.offset(0), storage.steps * storage.channels)
+        for name, storage in ((name, plan.storages[name]) for name in graph.inputs)
+    ]
+    facts: dict[str, object] = {"call": call, "output": output}
     if stream is None:
-        return text_of("infer.c", statements="\n".join(statements), **facts)
+        copies = [f"copy_bytes(scratch + {parts[0][0]}, input, {parts[0][1]});"]
+        if not graph.beside:
+            copies = [f"if (input != scratch + {parts[0][0]}) {{", f"    {copies[0]}", "}"]
+        for index, (offset, size) in enumerate(parts[1:], start=1):
+            before = sum(size for _, size in parts[:index])
+            copies.append(f"copy_bytes(scratch + {offset}, input + {before}, {size});")
+        lines = [*(f"    {line}" for line in copies), *statements]
+        return text_of("infer.c", statements="\n".join(lines), **facts)
     return text_of(
         "step.c",
+        offset=parts[0][0],
+        size=parts[0][1],
         no_blocks=_NO_BLOCKS,
         blocks=graph.task.blocks,
         turn=graph.task.blocks + max(1, stream.pooled - 1),
@@ -301,15 +308,29 @@ def _kept(net: QuantizedNet, stream: StreamProgram) -> Iterator[str]:
 
 def header(net: QuantizedNet, made: Source) -> str:
     """Declarations of the network alone."""
-    plan, source = made.program, net.graph.input
-    storage = plan.storages[source]
+    plan, graph = made.program, net.graph
+    storage = plan.storages[graph.input]
+    offset = plan.offsets[graph.input] + storage.offset(0)
+    steps, channels, window = storage.steps, storage.channels, "[PPG_STEPS][PPG_CHANNELS]"
+    place = (
+        "/* Where `ppg_infer` wants its input: at this place of the scratch buffer it is not "
+        f"copied. */\n#define PPG_INPUT_OFFSET {offset}"
+    )
+    if graph.beside:
+        steps, channels, window = prod(graph.window), 1, "[PPG_STEPS], the inputs in turn"
+        lines, before = ["/* Where each input begins, its sizes and its name in the file. */"], 0
+        for index, name in enumerate(graph.inputs):
+            sizes = " x ".join(map(str, graph.shape(name)))
+            lines.append(f"#define PPG_INPUT_{index} {before} /* {sizes}: {plain_name(name)} */")
+            before += prod(graph.shape(name))
+        place = "\n".join([*lines, f"#define PPG_INPUTS {len(graph.inputs)}"])
     state = {} if made.stream is None else {"words": (made.stream.state_bytes - COUNT_BYTES) // 4}
     return text_of(
         "network.h" if made.stream is None else "network_stream.h",
-        steps=storage.steps,
-        channels=storage.channels,
+        steps=steps,
+        channels=channels,
         classes=prod(net.graph.shape(net.graph.output)),
         scratch_bytes=plan.bytes,
-        offset=plan.offsets[source] + storage.offset(0),
+        **({"place": place, "window": window} if made.stream is None else {"offset": offset}),
         **state,
     )

@@ -25,6 +25,7 @@ from deploy.integers import fixed_point, lstm
 from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
+from hwmodels.signals import signals_of
 from ppgnas.errors import ExportError, GraphError
 from ppgnas.files import content_of, text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
@@ -168,8 +169,7 @@ class QuantizedNet:
         low, high = fixed_point.INT8_MIN - zero_point, fixed_point.INT8_MAX - zero_point
         positive = np.maximum(weights, 0).sum(axis=1)
         negative = np.minimum(weights, 0).sum(axis=1)
-        top = high * positive + low * negative
-        bottom = low * positive + high * negative
+        top, bottom = high * positive + low * negative, low * positive + high * negative
         bias = np.abs(self.biases[layer.name].astype(np.float64))
         result: NDArray[np.float64] = np.maximum(top, -bottom) + bias
         return result
@@ -181,39 +181,42 @@ class QuantizedNet:
             x: `(windows, channels, time)`.
 
         Returns:
-            int8 `(windows, 1, time, channels)`; values beyond the range saturate.
+            int8 `(windows, *graph.window)`; values beyond the range saturate.
 
         Raises:
             ExportError: another shape than the network's, or a value that is not finite.
         """
-        values = np.asarray(x, dtype=np.float32)
-        _, height, time, channels = self.graph.shape(self.graph.input)
-        if height != 1 or values.ndim != 3 or values.shape[1:] != (channels, time):
+        values, graph = np.asarray(x, dtype=np.float32), self.graph
+        if graph.shape(graph.input) == (1, 1, *values.shape[:0:-1]) and not graph.beside:
+            return self._stored(values, graph.input)[:, None]
+        steps, signals = signals_of(graph) or (0, ())
+        if values.shape[1:] != (sum(s.channels for s in signals), steps):
             raise ExportError(
-                f"input windows have shape {values.shape}; this network takes "
-                f"(windows, {channels}, {time})"
+                f"input windows have shape {values.shape} (windows, channels, time); this network "
+                f"takes {' and '.join(str(graph.shape(name)) for name in graph.inputs)}"
             )
-        return self._stored(values)[:, None]
+        ends = ((s, s.first + s.channels) for s in signals)
+        parts = [self._stored(values[:, s.first : end], s.name, s.time_first) for s, end in ends]
+        flat = [part.reshape(len(part), -1) for part in parts]
+        return np.concatenate(flat, axis=1).reshape(-1, *graph.window)
 
     def quantize_signal(self, x: ArrayLike) -> NDArray[np.int8]:
-        """A real signal `(channels, time)` of any length as a stream of inputs.
-
-        Returns:
-            int8 `(time, channels)`.
+        """A real signal `(channels, time)` as a stream of inputs, int8 `(time, channels)`.
 
         Raises:
             ExportError: a value that is not finite.
         """
-        (stored,) = self._stored(np.asarray(x, dtype=np.float32)[None])
-        return np.asarray(stored)
+        return self._stored(np.asarray(x, dtype=np.float32)[None], self.graph.input)[0]
 
-    def _stored(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
-        """`(windows, time, channels)` of `(windows, channels, time)`."""
+    def _stored(
+        self, values: NDArray[np.float32], name: str, time_first: bool = True
+    ) -> NDArray[np.int8]:
+        """`(windows, time, channels)` of `(windows, channels, time)`, or the same order."""
         if not np.isfinite(values).all():
             raise ExportError("input windows hold NaN or infinity; leave those windows out")
-        scale, zero_point = self.activations[self.graph.input]
-        # A copy of its own: the steps below work in place.
-        stored = np.ascontiguousarray(values.transpose(0, 2, 1)) / np.float32(scale)
+        scale, zero_point = self.activations[name]
+        order = (0, 2, 1) if time_first else (0, 1, 2)
+        stored = np.ascontiguousarray(values.transpose(order)) / np.float32(scale)
         np.rint(stored, out=stored)
         stored += zero_point
         np.clip(stored, fixed_point.INT8_MIN, fixed_point.INT8_MAX, out=stored)

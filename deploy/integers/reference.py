@@ -55,7 +55,8 @@ def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm") -> NDArr
     """The network's outputs in integer arithmetic.
 
     Args:
-        x: int8 `(windows, 1, time, channels)`.
+        x: int8 `(windows, 1, time, channels)`; of several inputs `(windows, values)`, all of the
+            first one, then all of the next.
         rule: one of `RULES`.
 
     Returns:
@@ -81,7 +82,7 @@ def _batches(
     net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule
 ) -> Iterator[tuple[int, int, dict[str, Centred]]]:
     graph = net.graph
-    expected = graph.shape(graph.input)[1:]
+    expected = graph.window
     if x.dtype != np.int8 or x.shape[1:] != expected:
         raise ExportError(
             f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
@@ -92,15 +93,18 @@ def _batches(
     kernels = [(layer, _kernel(net, layer, rule)) for layer in graph.layers]
     last_use = {name: index for index, layer in enumerate(graph.layers) for name in layer.inputs}
     size = max(1, min(_MAX_BATCH, _BATCH_ELEMENTS // max(prod(t.shape) for t in graph.tensors)))
-    zero_point = np.float32(net.activations[graph.input][1])
+    places = np.cumsum([0, *(prod(graph.shape(name)) for name in graph.inputs)])
     constants = {
         name: values.astype(np.float32) - np.float32(net.activations[name][1])
         for name, values in net.constants.items()
     }
     for start in range(0, len(x), size):
         batch = x[start : start + size]
-        values: dict[str, Centred] = {graph.input: batch.astype(np.float32) - zero_point}
-        values |= constants
+        flat = batch.reshape(len(batch), -1).astype(np.float32)
+        values: dict[str, Centred] = dict(constants)
+        for name, first, end in zip(graph.inputs, places, places[1:], strict=False):
+            part = flat[:, first:end].reshape(len(batch), *graph.shape(name)[1:])
+            values[name] = part - np.float32(net.activations[name][1])
         for index, (layer, kernel) in enumerate(kernels):
             values[layer.output] = kernel(*(values[name] for name in layer.inputs))
             for name in layer.inputs:

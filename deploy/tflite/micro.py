@@ -6,6 +6,7 @@ It has TFLM's reference kernels, whose results are those of its CMSIS-NN kernels
 from __future__ import annotations
 
 import importlib
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
     """Run a file over windows.
 
     Args:
-        x: int8 `(windows, 1, time, channels)`.
+        x: int8 `(windows, 1, time, channels)`, or see `deploy.integers.reference.run`.
 
     Returns:
         int8 `(windows, classes)`.
@@ -40,9 +41,13 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
     outputs = []
     try:
         interpreter = runtime.Interpreter.from_bytes(model, arena_size=_ARENA_BYTES)
-        for window in x.reshape(len(x), *interpreter.get_input_details(0)["shape"]):
+        for window in x.reshape(len(x), -1):
             interpreter.reset()
-            interpreter.set_input(window, 0)
+            index = 0
+            while len(window):
+                shape = interpreter.get_input_details(index)["shape"]
+                interpreter.set_input(window[: prod(shape)].reshape(shape), index)
+                window, index = window[prod(shape) :], index + 1
             interpreter.invoke()
             outputs.append(interpreter.get_output(0)[0].copy())
     except RuntimeError as error:

@@ -87,7 +87,7 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     """Run a file of one window a call over many windows.
 
     Args:
-        x: int8 `(windows, 1, time, channels)`.
+        x: int8 `(windows, 1, time, channels)`, or see `deploy.integers.reference.run`.
         kernels: `reference`, `optimized` or `xnnpack`; see the module.
 
     Returns:
@@ -99,10 +99,15 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     """
     interpreter = _interpreter(model, kernels=kernels)
     try:
-        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        sources, target = interpreter.get_input_details(), interpreter.get_output_details()[0]
     except ValueError as error:  # a name that is no text
         raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
-    x = _as_the_file_takes_it(source["shape"], source["dtype"], x)
+    ends = np.cumsum([int(np.prod(source["shape"][1:])) for source in sources])[:-1]
+    parts = np.split(x, ends, axis=1) if len(sources) > 1 and x.ndim == 2 else [x]
+    given = [
+        _as_the_file_takes_it(source["shape"], source["dtype"], part)
+        for source, part in zip(sources, parts, strict=False)
+    ]
     if target["dtype"] != np.int8:
         raise ExportError(
             f"the file's output is {np.dtype(target['dtype'])}; only int8 files can be compared"
@@ -111,7 +116,8 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     try:
         for index in range(len(x)):
             interpreter.reset_all_variables()
-            interpreter.set_tensor(source["index"], x[index : index + 1])
+            for source, part in zip(sources, given, strict=True):
+                interpreter.set_tensor(source["index"], part[index : index + 1])
             interpreter.invoke()
             output[index] = interpreter.get_tensor(target["index"])[0]
     except (ValueError, RuntimeError, IndexError) as error:  # what allocating did not notice
@@ -125,6 +131,7 @@ def _as_the_file_takes_it(
     """Windows in the file's own shape: a file may lack the height of 1 that a graph has."""
     expected = tuple(int(n) for n in shape[1:])
     same = [n for n in x.shape[1:] if n > 1] == [n for n in expected if n > 1]
+    same = same or x.shape[1:] == (int(np.prod(expected)),)
     if x.dtype != dtype or not same:
         raise ExportError(
             f"input is {x.dtype} of shape {x.shape}; the file takes "

@@ -62,8 +62,8 @@ class Translator:
     def graph(self) -> Graph:
         """The graph of all operators but those that compute shapes."""
         stored = self._stored
-        source = self._input()
-        used = [source]
+        sources = self._inputs()
+        used = [*sources]
         layers = []
         shapes = self._shape_operators()
         operators = [o for o in enumerate(stored.operators) if o[0] not in shapes]
@@ -91,28 +91,25 @@ class Translator:
             )
         if not names:
             raise GraphError("the network has no output; convert the model again")
-        graph = Graph(
-            tuple(layers), tensors, self._names[source], names[0], tuple(names[1:]), stored.task
-        )
+        source, *beside = (self._names[index] for index in sources)
+        graph = Graph(tuple(layers), tensors, source, names[0], tuple(names[1:]), stored.task,
+                      tuple(beside))  # fmt: skip
         for layer, (_, operator) in zip(graph.layers, operators, strict=True):
             self._check_weights(graph, layer, operator)
         return graph
 
-    def _input(self) -> int:
+    def _inputs(self) -> tuple[int, ...]:
         inputs = self._stored.inputs
-        if len(inputs) != 1 or inputs[0] < 0:
-            raise GraphError(
-                f"the network has {len(inputs)} inputs; one is allowed. Wrap the model in one "
-                "whose input holds all of them side by side as channels, and give each its part: "
-                "model([x[..., :1], x[..., 1:]]); then convert again"
-            )
-        shape = self._stored.tensors[inputs[0]].shape
-        if len(shape) > 1 and shape[0] != 1:
-            raise GraphError(
-                f"tensor {self._names[inputs[0]]!r} has shape {shape}: a batch of {shape[0]}; "
-                "allowed: 1. Convert with a batch of one"
-            )
-        return inputs[0]
+        if not inputs or min(inputs) < 0 or len({*inputs}) < len(inputs):
+            raise GraphError("the network has no input, or one twice; convert the model again")
+        for index in inputs:
+            shape = self._stored.tensors[index].shape
+            if len(shape) > 1 and shape[0] != 1:
+                raise GraphError(
+                    f"tensor {self._names[index]!r} has shape {shape}: a batch of {shape[0]}; "
+                    "allowed: 1. Convert with a batch of one"
+                )
+        return inputs
 
     def _shape_operators(self) -> set[int]:
         """Operators that read a tensor's sizes, and those that compute with sizes alone.

@@ -95,7 +95,7 @@ class _Writer:
         subgraph.name = "main"
         subgraph.operators = [self._operator(layer) for layer in graph.layers]
         subgraph.tensors = self._tensors
-        subgraph.inputs = np.array([self._index[graph.input]], np.int32)
+        subgraph.inputs = np.array([self._index[name] for name in graph.inputs], np.int32)
         subgraph.outputs = np.array([self._index[name] for name in graph.outputs], np.int32)
         model = s.ModelT()
         model.version = 3

@@ -66,9 +66,9 @@ def _channel_scales(layer: Layer) -> bool:
     return known.weighted and (known.shape in ("window", "spread") or layer.channel_scales)
 
 
-def input_bytes(graph: Graph) -> int:
-    """Bytes of the network's input, which may be float."""
-    return next(tensor.bytes for tensor in graph.tensors if tensor.name == graph.input)
+def input_bytes(graph: Graph) -> dict[str, int]:
+    """Bytes of the network's inputs, which may be float."""
+    return {tensor.name: tensor.bytes for tensor in graph.tensors if tensor.name in graph.inputs}
 
 
 def known_layers(graph: Graph, engine: Engine, profile: Profile) -> list[KnownLayer]:

@@ -152,7 +152,7 @@ def live_bytes(graph: Graph, *, older: bool = False) -> list[int]:
     sizes = {tensor.name: tensor.bytes for tensor in graph.tensors if not tensor.constant} | pooled
     last = {name: time for time, layer in enumerate(graph.layers) for name in layer.inputs}
     last |= dict.fromkeys(graph.outputs, len(graph.layers))
-    alive = {graph.input}
+    alive = {*graph.inputs}
     found = []
     for time, layer in enumerate(graph.layers):
         kept = sum(sizes[name] for name in alive if name not in layer.inputs)

@@ -41,7 +41,7 @@ def program(graph: Graph) -> Program:
         banned |= wrong
     outputs = [drafter.roots[name] for name in graph.outputs]
     steps = begun(steps, storages, outputs)
-    return _placed(graph.input, drafter.roots[graph.output], steps, storages)
+    return _placed(graph.inputs, drafter.roots[graph.output], steps, storages)
 
 
 def _unwritable(steps: list[Step]) -> set[str]:
@@ -119,11 +119,11 @@ class _Drafter:
         self.banned = banned
         self.shapes = {tensor.name: tensor.shape for tensor in graph.tensors}
         # The tensor whose bytes a tensor is, and the padding that was absorbed in between.
-        self.roots = {graph.input: graph.input}
-        self.leads = {graph.input: 0}
+        self.roots = {name: name for name in graph.inputs}
+        self.leads = dict.fromkeys(graph.inputs, 0)
         self.firsts: dict[str, int] = {}  # step of its root that a slice begins at
         # Position of the layer that writes a root.
-        self.written = {graph.input: -1}
+        self.written = dict.fromkeys(graph.inputs, -1)
         for name in graph.constants:
             self.roots[name], self.leads[name] = name, 0
         # Readers of a tensor, and of a root through views and absorbed padding.
@@ -310,11 +310,11 @@ class _Drafter:
                 run = prod(shape) if step.kind == "dense" else layer.kernel[1] * shape[3]
                 if run % UNROLLED_K:
                     slack[source] = max(slack.get(source, 0), widened(run) - run)
-        channels = self.shapes[self.graph.input][-1]
-        if pads.get(self.graph.input, 0) * channels % 2:
-            pads[self.graph.input] += 1  # a caller's input does not lie at an odd byte
+        for name in self.graph.inputs:
+            if pads.get(name, 0) * self.shapes[name][-1] % 2:
+                pads[name] += 1  # a caller's input does not lie at an odd byte
         storages = {}
-        for name in (self.graph.input, *[step.target for step in steps]):
+        for name in (*self.graph.inputs, *[step.target for step in steps]):
             shape = self.shapes[name]
             storages[name] = Storage(
                 prod(shape[:-1]),
@@ -327,10 +327,12 @@ class _Drafter:
         return storages
 
 
-def _placed(source: str, output: str, steps: list[Step], storages: dict[str, Storage]) -> Program:
+def _placed(
+    inputs: tuple[str, ...], output: str, steps: list[Step], storages: dict[str, Storage]
+) -> Program:
     """Plan the scratch buffer: greedy by size; what is computed in place shares its bytes."""
     count = len(steps)
-    first, last = {source: 0}, {source: 0}
+    first, last = dict.fromkeys(inputs, 0), dict.fromkeys(inputs, 0)
     for time, step in enumerate(steps, start=1):
         first[step.target] = last[step.target] = time
         for name in step.reads:

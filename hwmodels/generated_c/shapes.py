@@ -216,7 +216,7 @@ def unwritten(shape: StepShape, target: Storage) -> StepShape:
 
 def infer_shape(graph: Graph, steps: int) -> StepShape:
     """The function that calls so many steps, after `work` bytes of input."""
-    return StepShape("infer", steps, 1, 0, 0, work=prod(graph.shape(graph.input)))
+    return StepShape("infer", steps, 1, 0, 0, work=prod(graph.window))
 
 
 def layout_of(storage: Storage) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodels.graph import Graph
+from hwmodels.signals import signals_of
 from nas.run.card import Card, ModelFile
 from nas.run.documents import read_document
 from nas.run.folder import RunDir
@@ -84,22 +85,19 @@ class Model:
         Raises:
             ModelError: the network is no heart-rate network as ppgnas makes them.
         """
-        shape, output = self.graph.shape(self.graph.input), self.graph.shape(self.graph.output)
-        task = self.graph.task
+        graph, task = self.graph, self.graph.task
+        output = graph.shape(graph.output)
         rates = {task.window_s * rate_hz: rate_hz for rate_hz in RATES_HZ}
-        if (
-            len(shape) != 4
-            or shape[:2] != (1, 1)
-            or shape[2] not in rates
-            or shape[3] not in (1, 4)
-            or prod(output) != task.classes
-        ):
+        steps, signals = signals_of(graph) or (0, ())
+        if steps not in rates or prod(output) != task.classes:
+            shapes = " and ".join(str(graph.shape(name)) for name in graph.inputs)
             raise ModelError(
-                f"{self.name} maps {tuple(shape)} to {tuple(output)}; recordings can be read by a "
-                f"network of input (1, 1, {task.window_s} s x rate, 1 or 4 channels), rate one of "
+                f"{self.name} maps {shapes} to {tuple(output)}; recordings can be read by a "
+                f"network of input (1, 1, {task.window_s} s x rate, 1 or 4 channels), channels "
+                "and time in either order, or of two inputs, PPG and three axes; rate one of "
                 f"{', '.join(map(str, RATES_HZ))} Hz, with {task.classes} outputs of 1 BPM each"
             )
-        return InputSpec(rates[shape[2]], shape[3] == 4, task)
+        return InputSpec(rates[steps], sum(s.channels for s in signals) > 1, task)
 
     def card(self) -> Card | None:
         """What is known of the network; None where nothing is.

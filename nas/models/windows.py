@@ -99,9 +99,8 @@ def windows_for(model: Model, net: QuantizedNet, *, data: str | None, limit: int
         ModelError: `data` is given and the network does not read heart-rate windows.
     """
     if data is None and not _reads_windows(model):
-        shape = net.graph.shape(net.graph.input)
         rng = np.random.default_rng(0)
-        return Windows(rng.integers(-128, 128, (limit, *shape[1:])).astype(np.int8), _NOISE)
+        return Windows(rng.integers(-128, 128, (limit, *net.graph.window)).astype(np.int8), _NOISE)
     return _first(
         model, data, lambda source: Windows(_cut(net, model.inputs, source, limit), source)
     )

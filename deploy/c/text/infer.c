@@ -7,9 +7,6 @@ int $call(const int8_t *input, int8_t *$output, void *memory)
     if ((uintptr_t)memory % 8 != 0) {
         return PPG_ERROR_ALIGNMENT;
     }
-    if (input != scratch + $offset) {
-        copy_bytes(scratch + $offset, input, $size);
-    }
 $statements
     return PPG_OK;
 }

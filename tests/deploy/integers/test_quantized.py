@@ -247,12 +247,43 @@ def test_input_and_output_by_hand(make_builder: Make) -> None:
     np.testing.assert_allclose(real, [[0, 4 * scale, (127 - zero_point) * scale]], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "order"),
+    [
+        (((1, 1, 16, 4),), "tc"),
+        (((1, 1, 4, 16),), "ct"),
+        (((1, 16, 4),), "tc"),
+        (((1, 1, 1, 16), (1, 1, 3, 16)), "ct"),
+        (((1, 1, 16, 3), (1, 16)), "tc"),
+        (((1, 1, 16, 1), (1, 1, 16, 3)), "tc"),
+    ],
+)
+def test_channels_behind_time_and_in_inputs_of_their_own(
+    shapes: tuple[tuple[int, ...], ...], order: str
+) -> None:
+    """Integers from 0 on, the axes ten times as coarse: where each of them lies is told."""
+    names = [f"input{index}" for index in range(len(shapes))]
+    tensors = tuple(Tensor(n, shape) for n, shape in zip(names, shapes, strict=True))
+    graph = Graph((), tensors, names[0], names[0], beside=tuple(names[1:]))
+    scales = {n: (10.0 if 3 in shape else 1.0, 0) for n, shape in zip(names, shapes, strict=True)}
+    x = np.arange(4 * 16, dtype=np.float32).reshape(1, 4, 16)
+    seen = QuantizedNet(graph, scales, {}, {}, {}).quantize_input(x)
+    parts = []
+    for name, shape in zip(names, shapes, strict=True):
+        part = x[0, 1:] if 3 in shape else x[0] if 4 in shape else x[0, :1]
+        part = np.rint(part / np.float32(scales[name][0]))
+        parts.append((part.T if order == "tc" else part).ravel())
+    assert seen.shape == (1, *graph.window)
+    np.testing.assert_array_equal(seen.ravel(), np.concatenate(parts))
+
+
 def test_input_refusals(make_lowered: Make) -> None:
     net = make_lowered(0, blocks=1).net()
     with pytest.raises(ExportError) as caught:
         net.quantize_input(np.zeros((3, 1, 128)))
     assert str(caught.value) == (
-        "input windows have shape (3, 1, 128); this network takes (windows, 4, 128)"
+        "input windows have shape (3, 1, 128) (windows, channels, time); this network takes "
+        "(1, 1, 128, 4)"
     )
     with pytest.raises(ExportError, match="input windows hold NaN or infinity"):
         net.quantize_input(np.full((3, 4, 128), np.nan))

@@ -112,6 +112,23 @@ def grouped_norm() -> nn.Module:
     )
 
 
+def branches() -> nn.Module:
+    """PPG and acceleration through layers of their own to 180 classes."""
+
+    def forward(ppg: nn.Module, acc: nn.Module, both: nn.Module, head: nn.Module, x: Tensor,
+                axes: Tensor) -> Tensor:  # fmt: skip
+        joined = torch.cat([torch.relu(ppg(x)), torch.relu(acc(axes))], 1)
+        return head(torch.relu(both(joined)).mean(2))
+
+    return Branch(
+        forward,
+        nn.Conv1d(1, 4, 7, stride=4, padding=3),
+        nn.Conv1d(3, 4, 5, stride=4, padding=2),
+        nn.Conv1d(8, 8, 3, padding=1),
+        nn.Linear(8, 180),
+    )
+
+
 MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] = (
     (heart, ((4, 128),)),
     (residual, ((2, 64),)),
@@ -119,6 +136,7 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (unet, ((1, 32),)),
     (bidirectional, ((2, 5),)),
     (grouped_norm, ((2, 32),)),
+    (branches, ((1, 128), (3, 128))),
 )
 
 

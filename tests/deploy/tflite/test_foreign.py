@@ -42,7 +42,7 @@ BUILT = [name for name in READ if name not in NO_C and not name.endswith(("_floa
 # TFLM has no GELU, TILE and REDUCE_PROD.
 NO_TFLM = ("gelu_int8", "moved_int8", "pyramid_int8", "rows_dynamic")
 OPTIMISED = ("exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
-NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "transformer_int8")  # TFLite has no NEG of int8
+NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "torch_residual_int8", "transformer_int8")
 # No law of their plain loops yet.
 UNCOUNTED = {"resize_nearest", "resize_bilinear", "squared_difference"}
 # Versions that LiteRT's optimised kernels know; the reference kernels are the same before.
@@ -68,8 +68,8 @@ def _older(content: bytes) -> bytes:
 
 
 def noise(net: QuantizedNet, count: int) -> NDArray[np.int8]:
-    shape = net.graph.shape(net.graph.input)[1:]
-    return np.random.default_rng(0).integers(-128, 128, (count, *shape)).astype(np.int8)
+    shape = (count, *net.graph.window)
+    return np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
 
 
 @pytest.mark.parametrize("name", READ)

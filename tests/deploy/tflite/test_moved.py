@@ -3,6 +3,8 @@ what does not fit."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import pytest
 
 from deploy.integers import reference
 from deploy.tflite import runtime
+from deploy.tflite.fronted import with_batch_in_front
 from deploy.tflite.moved import with_moves
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.reader import read
+from deploy.tflite.stored_net import net_of
+from deploy.tflite.translate import Translator
 from hwmodels.boards import load_board
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
@@ -160,6 +165,121 @@ def test_any_axes_are_reduced(
     x = np.random.default_rng(0).integers(-128, 128, (8, *shape[1:])).astype(np.int8)
     ours = reference.run(net, x.reshape(8, *net.graph.shape(net.graph.input)[1:]), rule="litert")
     np.testing.assert_array_equal(ours.reshape(8, -1), runtime.run(content, x).reshape(8, -1))
+
+
+FLOAT = np.empty(0, np.float32)
+
+
+def _padded(pads: list[int], fill: int, *, zero_point: int = 3) -> StoredModel:
+    """`PADV2` of a tensor (1, 3, 4) by a constant of the same scale."""
+    rank, shape = len(pads) // 2, (1, 3, 4)
+    target = tuple(n + pads[2 * i] + pads[2 * i + 1] for i, n in enumerate(shape[:rank]))
+    scale, point = np.array([0.5], np.float32), np.array([zero_point])
+    tensors = (
+        StoredTensor("x", shape, "INT8", scale, point, None),
+        StoredTensor("y", target, "INT8", scale, point, None),
+        StoredTensor("p", (rank, 2), "INT32", FLOAT, point[:0], np.array(pads, "<i4").tobytes()),
+        StoredTensor("v", (), "INT8", scale, np.array([3]), np.int8(fill).tobytes()),
+    )
+    operator = StoredOperator("PADV2", (0, 2, 3), (1,))
+    return StoredModel(tensors, (operator,), (0,), (1,))
+
+
+@pytest.mark.parametrize(
+    ("pads", "fill"),
+    [([0, 0, 1, 1, 0, 0], -128), ([0, 0, 0, 2, 0, 0], 7), ([0, 0, 2, 0, 1, 3], -128)],
+)
+def test_padding_by_a_value_is_a_constant_beside(pads: list[int], fill: int) -> None:
+    graph = Translator(stored := with_moves(_padded(pads, fill))).graph()
+    net = net_of(graph, stored)
+    x = np.random.default_rng(0).integers(-128, 128, (5, *net.graph.window)).astype(np.int8)
+    sides = [(0, 0), *zip(pads[2::2], pads[3::2], strict=True)]
+    expected = np.pad(x.reshape(5, 3, 4), sides, constant_values=fill)
+    np.testing.assert_array_equal(reference.run(net, x).reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        _padded([1, 0, 0, 0, 0, 0], -128),
+        _padded([0, 0, 0, 0, 0, 0], -128),
+        _padded([0, 0, 1, 1, 0, 0], -128, zero_point=4),
+    ],
+)
+def test_other_padding_stays(stored: StoredModel) -> None:
+    assert with_moves(stored).operators == stored.operators
+
+
+@pytest.mark.parametrize(
+    ("places", "ops"),
+    [
+        ([0, 0, 1, 1, 2, 2], ["RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE"]),
+        ([0, 1, 2, 2], ["STRIDED_SLICE", "STRIDED_SLICE", "CONCATENATION"]),
+        ([1, 2], ["STRIDED_SLICE"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["GATHER", "GATHER_ND"])
+def test_constant_places(name: str, places: list[int], ops: list[str]) -> None:
+    stored = _stored(name, [(3, 1, 4), (len(places), 1, 4)], places, Axis=0, BatchDims=0)
+    constant = replace(stored.tensors[2], shape=(len(places), 1))
+    moved = with_moves(replace(stored, tensors=(*stored.tensors[:2], constant)))
+    assert [operator.name for operator in moved.operators] == ops
+    assert moved.operators[-1].outputs == (1,)
+
+
+def _of(names: list[str], shapes: list[tuple[int, ...]], numbers: list[list[int]]) -> StoredModel:
+    """Operators one after the other, each with constants of its own."""
+    none = np.array([0.5], np.float32), np.array([0])
+    tensors = [StoredTensor(f"t{i}", shape, "INT8", *none, None) for i, shape in enumerate(shapes)]
+    operators = []
+    for index, (name, said) in enumerate(zip(names, numbers, strict=True)):
+        inputs = [index]
+        for column in ([said] if name != "SLICE" else [said[:4], said[4:]]) if said else []:
+            content = np.array(column, "<i4").tobytes()
+            tensors.append(StoredTensor("", (len(column),), "INT32", FLOAT, none[1][:0], content))
+            inputs.append(len(tensors) - 1)
+        operators.append(StoredOperator(name, tuple(inputs), (index + 1,)))
+    return StoredModel(tuple(tensors), tuple(operators), (0,), (len(names),))
+
+
+@pytest.mark.parametrize(
+    ("names", "shapes", "numbers", "as_numpy"),
+    [
+        (  # queries of attention: steps first, then heads
+            ["RESHAPE", "TRANSPOSE", "SLICE", "RESHAPE"],
+            [(1, 5, 12), (5, 1, 3, 4), (3, 5, 1, 4), (1, 5, 1, 4), (1, 20)],
+            [[], [2, 0, 1, 3], [1, 0, 0, 0, 1, 5, 1, 4], []],
+            lambda x: x.reshape(-1, 5, 3, 4)[:, :, 1],
+        ),
+        (  # heads back to steps
+            ["RESHAPE", "TRANSPOSE", "RESHAPE"],
+            [(1, 24), (1, 2, 3, 4), (3, 1, 2, 4), (3, 8)],
+            [[], [2, 0, 1, 3], []],
+            lambda x: x.reshape(-1, 2, 3, 4).transpose(0, 2, 1, 3),
+        ),
+        (  # several sizes of one
+            ["RESHAPE", "QUANTIZE", "TRANSPOSE", "RESHAPE"],
+            [(1, 6), (3, 1, 2, 1), (3, 1, 2, 1), (2, 1, 1, 3), (1, 6)],
+            [[], [], [2, 1, 3, 0], []],
+            lambda x: x.reshape(-1, 3, 2).transpose(0, 2, 1),
+        ),
+    ],
+)
+def test_a_batch_behind_is_brought_to_the_front(
+    names: list[str],
+    shapes: list[tuple[int, ...]],
+    numbers: list[list[int]],
+    as_numpy: Callable[[Any], Any],
+) -> None:
+    stored = with_moves(with_batch_in_front(_of(names, shapes, numbers)))
+    net = net_of(Translator(stored).graph(), stored)
+    x = np.random.default_rng(0).integers(-128, 128, (5, *net.graph.window)).astype(np.int8)
+    np.testing.assert_array_equal(reference.run(net, x).ravel(), as_numpy(x).ravel())
+
+
+def test_a_layer_over_such_a_tensor_stays() -> None:
+    stored = _of(["RESHAPE", "SOFTMAX"], [(1, 6), (3, 1, 2, 1), (3, 1, 2, 1)], [[], []])
+    assert with_batch_in_front(stored) is stored
 
 
 def test_int8_is_not_negated() -> None:

@@ -265,7 +265,7 @@ REFUSED: list[tuple[Callable[[Any], None], str]] = [
     (set_field("FULLY_CONNECTED", "weightsFormat", 1), r"its weights are shuffled"),
     (pad_batch, r"its paddings are \[0, 1, 0, 0, 6, 0, 0, 0\]; allowed: rows, columns and"),
     (constant_operand, r"\(add\) cannot have inputs of shapes \[.*, \(8, 1, 7, 4\)\]"),
-    (two_inputs, r"the network has 2 inputs; one is allowed"),
+    (two_inputs, r"the network has no input, or one twice"),
     (batch, r"tensor 'input' has shape \(8, 1, 128, 4\): a batch of 8; allowed: 1"),
     (wrong_shape, r"gives shape \(1, 1, 64, 8\), but its output 'conv1_out' is declared"),
     (two_subgraphs, r"holds 2 subgraphs; one is allowed"),

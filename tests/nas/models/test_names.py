@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from hwmodels.boards import load_board
 from hwmodels.engines.load import load_engine
 from hwmodels.generated_c.cost import fast_cost
+from hwmodels.path import USUAL, shape_of
+from hwmodels.scorecard import score
 from nas.cli.main import main
 from nas.models.export import export_files
 from nas.models.names import ModelError, find_model
+from nas.models.windows import windows_for
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent
 from nas.run.resolve import resolve
@@ -22,6 +26,7 @@ from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 from tests.nas.fakes import FakeTrainer, write_people
 
+FILES = Path(__file__).parents[2] / "deploy" / "tflite" / "files"
 ARCH = SearchSpace.preset("tiny").smallest()
 
 
@@ -115,6 +120,19 @@ def test_a_tflite_file_by_its_content(run: RunDir, tmp_path: Path) -> None:
         ]
         assert (model.arch, model.folder, model.run) == (None, None, None)
         assert model.net().activations == finalist.net().activations
+
+
+@pytest.mark.parametrize("name", ["heart", "torch_heart", "torch_branches"])
+def test_what_reads_recordings_whatever_the_order_of_its_axes(name: str) -> None:
+    """PPG and axes as channels behind time, in front of it, and in inputs of their own."""
+    model = find_model(str(FILES / f"{name}_int8.tflite"))
+    spec = model.inputs
+    assert (spec.rate_hz, spec.acceleration) == (16, True)
+    board, engine = load_board("stm32h743"), load_engine("ppgnas-c")
+    assert shape_of(model.graph, USUAL) is not None
+    assert score(model.graph, board, engine, around=USUAL).path is not None
+    found = windows_for(model, model.net(), data=None, limit=3)
+    assert found.source == "synthetic" and found.x.shape == (3, *model.graph.window)
 
 
 @pytest.mark.parametrize(
