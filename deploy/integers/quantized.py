@@ -163,8 +163,7 @@ class QuantizedNet:
         weights = self.weights[layer.name].astype(np.float64)
         if layer.op == "depthwise_conv":
             weights = np.moveaxis(weights, -1, 0)
-        weights = weights.reshape(weights.shape[0], -1)
-        # (out_channels, taps)
+        weights = weights.reshape(weights.shape[0], -1)  # (out_channels, taps)
         zero_point = self.activations[layer.inputs[0]][1]
         low, high = fixed_point.INT8_MIN - zero_point, fixed_point.INT8_MAX - zero_point
         positive = np.maximum(weights, 0).sum(axis=1)
@@ -206,7 +205,8 @@ class QuantizedNet:
         Raises:
             ExportError: a value that is not finite.
         """
-        return self._stored(np.asarray(x, dtype=np.float32)[None], self.graph.input)[0]
+        (stored,) = self._stored(np.asarray(x, dtype=np.float32)[None], self.graph.input)
+        return np.asarray(stored)
 
     def _stored(
         self, values: NDArray[np.float32], name: str, time_first: bool = True

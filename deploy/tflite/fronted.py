@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploy.tflite.moved import Rewritten
-from deploy.tflite.parse import StoredModel, StoredOperator
+from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
 from hwmodels.operators import OPERATORS, TFLITE_OPS
 
 _PLAIN = (0, 1, 2, 3)

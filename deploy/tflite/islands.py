@@ -79,10 +79,9 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
             if after[0].name == "QUANTIZE":
                 break
         maps = [one for one in chain[1:-1] if one.name in _MAPS]
-        ends = [stored.tensors[index] for index in (chain[0].inputs[0], chain[-1].outputs[0])]
-        same = ends[0].scales.tolist() == ends[1].scales.tolist() and np.array_equal(
-            *(tensor.zero_points for tensor in ends)
-        )
+        first, last = (stored.tensors[i] for i in (chain[0].inputs[0], chain[-1].outputs[0]))
+        same = np.array_equal(first.scales, last.scales)
+        same = same and np.array_equal(first.zero_points, last.zero_points)
         if chain[-1].name == "QUANTIZE" and (len(maps) == 1 or (not maps and same)):
             found.append(chain)
     return found

@@ -10,7 +10,9 @@ Reference: tensorflow/compiler/mlir/lite/schema/schema.fbs (version 3).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.bounds import check_bounds
+from deploy.tflite.slices import PLAIN
 from hwmodels.operators import OPERATORS, TFLITE_OPS
 from ppgnas.errors import GraphError
 from ppgnas.task import TASK, Task
@@ -85,6 +88,73 @@ class StoredModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     task: Task = TASK
+
+
+class Rewritten:
+    """A model that is written anew, operator by operator."""
+
+    def __init__(self, tensors: Sequence[StoredTensor]) -> None:
+        self.tensors = list(tensors)
+        self.operators: list[StoredOperator] = []
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        return self.tensors[index].shape
+
+    def numbers(self, index: int) -> list[int]:
+        """A constant of whole numbers, flat; empty where it is none."""
+        tensor = self.tensors[index]
+        kinds = {"INT32": "<i4", "INT64": "<i8"}
+        content = tensor.content or b""
+        if tensor.kind not in kinds or len(content) % np.dtype(kinds[tensor.kind]).itemsize:
+            return []
+        return [int(number) for number in np.frombuffer(content, kinds[tensor.kind])]
+
+    def axis(self, index: int, rank: int) -> int | None:
+        """A constant axis, from 0; None where it is no axis."""
+        found = self.numbers(index)
+        if len(found) != 1 or not -rank <= found[0] < rank:
+            return None
+        return found[0] % rank
+
+    def like(self, index: int, shape: tuple[int, ...], fill: bytes | None = None) -> int:
+        """A new tensor of the same scale; a constant of one value if there is a `fill`."""
+        tensor = self.tensors[index]
+        name = f"{tensor.name}/part{len(self.tensors)}"
+        content = None if fill is None else fill * prod(shape)
+        self.tensors.append(replace(tensor, name=name, shape=shape, content=content))
+        return len(self.tensors) - 1
+
+    def constant(self, values: Sequence[int]) -> int:
+        array = np.array(values, "<i4")
+        none = np.empty(0, np.float32), np.empty(0, np.int64)
+        self.tensors.append(StoredTensor("", array.shape, "INT32", *none, array.tobytes()))
+        return len(self.tensors) - 1
+
+    def put(self, name: str, inputs: Sequence[int], target: int, **options: float) -> None:
+        self.operators.append(StoredOperator(name, tuple(inputs), (target,), options))
+
+    def slice(self, source: int, target: int, rows: Sequence[tuple[int, int]]) -> None:
+        """Some rows `(first, end)` of each axis."""
+        ones = [1] * len(rows)
+        columns = [self.constant(column) for column in (*zip(*rows, strict=True), ones)]
+        self.put("STRIDED_SLICE", (source, *columns), target, **PLAIN)
+
+    def along(self, source: int, target: int, axis: int, first: int, end: int) -> None:
+        """Some rows of one axis."""
+        rows = [(0, size) for size in self.shape(source)]
+        rows[axis] = first, end
+        self.slice(source, target, rows)
+
+    def view(self, source: int, shape: tuple[int, ...]) -> int:
+        target = self.like(source, shape)
+        self.put("RESHAPE", (source,), target)
+        return target
+
+    def join(self, parts: Sequence[int], target: int, axis: int) -> None:
+        words = {"FusedActivationFunction": "NONE"}
+        self.operators.append(
+            StoredOperator("CONCATENATION", tuple(parts), (target,), {"Axis": axis}, words)
+        )
 
 
 def parse(content: bytes, *, name: str) -> StoredModel:

@@ -145,8 +145,9 @@ def convert(make: Callable[[], nn.Module], shapes: tuple[tuple[int, ...], ...]) 
     model = make().eval()
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm1d):  # as of trained ones
-            layer.running_mean.normal_(0, 0.3)
-            layer.running_var.uniform_(0.5, 1.5)
+            for name, value in layer.named_buffers():
+                if value.ndim:
+                    value.uniform_(0.5, 1.5) if name == "running_var" else value.normal_(0, 0.3)
     windows = [tuple(torch.randn(1, *shape) for shape in shapes) for _ in range(40)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "float.tflite"
