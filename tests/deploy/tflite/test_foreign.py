@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def test_written_again_it_computes_the_same(name: str) -> None:
             writer.write(net)
     else:
         again = writer.write(net)
-        assert read(again).graph.layers == net.graph.layers
+        layers = tuple(replace(layer, in_float=False) for layer in net.graph.layers)
+        assert read(again).graph.layers == layers
         kernels = "optimized" if name in OPTIMISED else "reference"
         expected = runtime.run(content, x, kernels=kernels)
         written = runtime.run(again, x, kernels=kernels)
