@@ -13,6 +13,14 @@ from html import escape
 from ppgnas.parsing import printable
 
 
+LONGEST_NAME = 48
+
+
+def name_end(name: str) -> str:
+    """A layer's name, of a long one its end: converters put the path of its module in front."""
+    return name if len(name) <= LONGEST_NAME else f"...{name[3 - LONGEST_NAME :]}"
+
+
 def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Columns as wide as their widest cell."""
     cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]

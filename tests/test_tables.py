@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ppgnas.tables import csv_table, markdown_cell, markdown_table, text_table
+import pytest
+
+from ppgnas.tables import (
+    LONGEST_NAME,
+    csv_table,
+    markdown_cell,
+    markdown_table,
+    name_end,
+    text_table,
+)
 
 
 def test_first_column_left_others_right() -> None:
@@ -18,6 +27,21 @@ def test_first_column_left_others_right() -> None:
         "| a | 1 |",
         "| long name | 12.5 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("conv1", "conv1"),
+        ("c" * LONGEST_NAME, "c" * LONGEST_NAME),
+        ("Net/torch.nn.modules.container.Sequential_net/Block_1/torch.nn.modules.conv.Conv1d_c2;3",
+         "...ial_net/Block_1/torch.nn.modules.conv.Conv1d_c2;3"[-LONGEST_NAME:]),
+    ],
+)  # fmt: skip
+def test_of_a_long_name_the_end_is_shown(name: str, seen: str) -> None:
+    shown = name_end(name)
+    assert shown == (seen if len(name) <= LONGEST_NAME else "..." + seen[3:])
+    assert len(shown) <= LONGEST_NAME and name.endswith(shown.removeprefix("..."))
 
 
 def test_cells_cannot_break_out() -> None:

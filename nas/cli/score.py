@@ -10,7 +10,7 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
-from ppgnas.tables import text_table
+from ppgnas.tables import name_end, text_table
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -174,14 +174,21 @@ def scorecard_text(card: Scorecard) -> str:
     sums = "network and sleep" if counted is None else "network, path, sleep and sensors"
     outside = "\nOutside of what the cost model was fitted on: expect a larger error."
     rows = [
-        (row.name, row.op, row.macs, round(row.cycles.value), row.weight_bytes, row.live_bytes)
+        (
+            name_end(row.name),
+            row.op,
+            row.macs,
+            round(row.cycles.value),
+            row.weight_bytes,
+            row.live_bytes,
+        )
         for row in card.layers
     ]
     return (
         f"{card.board} with {card.engine}; value (low to high)\n"
         f"latency  {spread(card.latency_ms, 'ms')}\n"
         f"flash    {flash}\n"
-        f"SRAM     {sram}, fullest in {card.peak_layer}\n"
+        f"SRAM     {sram}, fullest in {name_end(card.peak_layer)}\n"
         f"energy   {spread(card.energy_mj, 'mJ')} a reading, sleep and sensors not counted\n"
         f"{_path_text(card)}"
         f"sleep    {spread(card.sleep_mw, 'mW')} between readings, whatever the network\n"

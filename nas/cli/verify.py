@@ -11,7 +11,7 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD
-from ppgnas.tables import text_table
+from ppgnas.tables import name_end, text_table
 
 if TYPE_CHECKING:
     from nas.models.verify import Verification
@@ -95,7 +95,12 @@ def verify_text(verified: Verification) -> str:
     kept = f", kept between blocks {emulated.state_bytes} B" if emulated.state_bytes else ""
     classes = ", ".join(f"{name} {count}" for name, count in emulated.by_class.items() if count)
     layers = [
-        (", ".join(row.layers) or row.function, row.instructions, row.cycles, row.shared_by)
+        (
+            ", ".join(map(name_end, row.layers)) or row.function,
+            row.instructions,
+            row.cycles,
+            row.shared_by,
+        )
         for row in emulated.layers
     ]
     return (
