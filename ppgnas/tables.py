@@ -12,7 +12,6 @@ from html import escape
 
 from ppgnas.parsing import printable
 
-
 LONGEST_NAME = 48
 
 
