@@ -205,7 +205,7 @@ def without_islands(
 ) -> list[Layer]:
     """The layers, with one for each float operator that stands between int8 tensors.
 
-    Where none stands between `dequantize` and `quantize` the values stay as they are.
+    Where none stands between `dequantize` and `quantize` the first one's values change scale.
 
     Args:
         other: names of tensors that are not int8.
@@ -232,7 +232,7 @@ def without_islands(
         if {layer.inputs[0], last.output, *outputs} & {*other}:
             continue
         islands[last.name] = replace(
-            chain[1], name=last.name, inputs=layer.inputs, output=last.output, in_float=bool(maps)
+            chain[1], name=last.name, inputs=layer.inputs, output=last.output, in_float=True
         )
         gone |= {one.name for one in chain[:-1]}
     return [islands.get(one.name, one) for one in layers if one.name not in gone]

@@ -243,6 +243,7 @@ def _clipped(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 IN_FLOAT: dict[Op, Callable[[Layer, NDArray[np.float32]], NDArray[Any]]] = {
+    "quantize": lambda _, x: x,
     "logistic": lambda _, x: np.float32(1) / (np.float32(1) + np.exp(-x)),
     "tanh": lambda _, x: np.tanh(x),
     "relu": _clipped,

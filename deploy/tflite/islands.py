@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.operators import TABLE_OPS, TFLITE_OPS
 
@@ -58,10 +56,7 @@ def float_tensors(stored: StoredModel) -> set[int]:
 
 
 def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
-    """Operators from a `DEQUANTIZE` to a `QUANTIZE`, one of which maps single values.
-
-    None need do so where the integers before and behind mean the same.
-    """
+    """Operators from a `DEQUANTIZE` to a `QUANTIZE`, at most one of which maps single values."""
     readers: dict[int, list[StoredOperator]] = {}
     for operator in stored.operators:
         for index in operator.inputs:
@@ -79,9 +74,6 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
             if after[0].name == "QUANTIZE":
                 break
         maps = [one for one in chain[1:-1] if one.name in _MAPS]
-        first, last = (stored.tensors[i] for i in (chain[0].inputs[0], chain[-1].outputs[0]))
-        same = np.array_equal(first.scales, last.scales)
-        same = same and np.array_equal(first.zero_points, last.zero_points)
-        if chain[-1].name == "QUANTIZE" and (len(maps) == 1 or (not maps and same)):
+        if chain[-1].name == "QUANTIZE" and len(maps) <= 1:
             found.append(chain)
     return found

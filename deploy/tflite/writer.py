@@ -273,7 +273,9 @@ class _Writer:
 
     def _opcode(self, layer: Layer) -> int:
         known = OPERATORS[layer.op]
-        if layer.op == "neg" or (layer.in_float and layer.op in IN_FLOAT):
+        ends = [self._net.activations[name] for name in (layer.inputs[0], layer.output)]
+        stays = layer.op == "quantize" and ends[0] == ends[1]
+        if layer.op == "neg" or (layer.in_float and layer.op in IN_FLOAT and not stays):
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )
