@@ -229,10 +229,12 @@ def _speed(card: Card, mode: Mode) -> str:
     costs = card.costs
     call = "ppg_infer" if mode == "window" else "ppg_step"
     cycles, latency = costs.cycles, costs.latency_ms
+    path = costs.path.cycles.value if costs.path is not None and costs.path.counted else 0.0
+    ms = latency.value / (cycles.value + path)  # of a cycle: the latency is that of a reading
     return (
         f"`{call}` on {costs.board}, predicted by engine {costs.engine}: {cycles.value:.0f} "
-        f"cycles ({cycles.low:.0f} to {cycles.high:.0f}), {latency.value:.3g} ms "
-        f"({latency.low:.3g} to {latency.high:.3g})."
+        f"cycles ({cycles.low:.0f} to {cycles.high:.0f}), {cycles.value * ms:.3g} ms "
+        f"({cycles.low * ms:.3g} to {cycles.high * ms:.3g})."
     )
 
 

@@ -7,18 +7,24 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from distill.evaluation import Retrained, predict_windows
+from hwmodels.boards import load_board
+from hwmodels.engines.load import load_engine
+from hwmodels.path import Surroundings
+from hwmodels.scorecard import score
 from nas.cli.main import main
 from nas.models.evaluate import evaluate
-from nas.models.export import export_files
+from nas.models.export import _speed, export_files
 from nas.models.names import find_model
 from nas.models.train import train_model
-from nas.run.card import Card, InC
+from nas.run.card import Card, CardCosts, InC
 from nas.run.config import TrainConfig
 from nas.run.job.progress import Lines, Silent
 from nas.run.people import People, read_source
@@ -33,6 +39,7 @@ from ppgnas.errors import (
 )
 from ppgnas.task import Mode
 from search_spaces.arch import Arch
+from search_spaces.lower import lower
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
 from tests.nas.models.trained import ARCH, train_nothing
@@ -228,3 +235,28 @@ def test_a_card_says_what_does_not_fit_and_what_few_people_know(
     assert few.startswith("Expected errors rest on 1 search person, and as much or more on how")
     assert large.startswith("The network does not fit: needs ")
     assert large.endswith("x the flash of stm32h743; external memory is not costed.")
+
+
+@pytest.mark.parametrize(
+    ("mode", "smoothing", "counts"),
+    [("window", "hmm", True), ("window", "hmm", False), ("streaming", "none", True)],
+)
+def test_the_readme_times_the_call_and_not_what_stands_around_it(
+    mode: Mode, smoothing: str, counts: bool
+) -> None:
+    board = load_board("stm32h743")
+    seen = score(
+        lower(published("tiny")),
+        board,
+        load_engine("ppgnas-c"),
+        mode=mode,
+        around=Surroundings(smoothing=smoothing),
+        path_counts=counts,
+    )
+    card = SimpleNamespace(mode=mode, costs=CardCosts.from_json(seen.to_json()))
+    said = _speed(cast(Card, card), mode)
+    low, high = (f"{at * 1e3 / board.clock_hz:.3g}" for at in (seen.cycles.low, seen.cycles.high))
+    ms = seen.cycles.value * 1e3 / board.clock_hz
+    assert f"{seen.cycles.value:.0f} cycles (" in said
+    assert said.endswith(f", {ms:.3g} ms ({low} to {high}).")
+    assert (f"{seen.latency_ms.value:.3g} ms" in said) is not counts
