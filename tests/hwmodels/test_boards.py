@@ -277,11 +277,15 @@ def test_bad_optional_figure_is_named(tmp_path: Path, added: str, message: str) 
          "sleep_power is 21 mW, above active_power of 20 mW; a core that sleeps draws less than "
          "one that computes. Correct one, its bounds or its unit"),
         ('value = 1, unit = "MiB"', 'value = 1048576, unit = "MiB"',
-         "flash is 1.09951e+12 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
+         "flash is 1.09951e+12 B; allowed: 1024 B to 128 MiB. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 9.6e7, unit = "KiB"',
-         "sram is 9.8304e+10 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
+         "sram is 9.8304e+10 B; allowed: 1024 B to 128 MiB. Correct the unit"),
+        ('value = 1, unit = "MiB"', 'value = 524288, unit = "KiB"',
+         "flash is 5.36871e+08 B; allowed: 1024 B to 128 MiB. Correct the unit"),
+        ('value = 96, unit = "KiB"', 'value = 196608, unit = "KiB"',
+         "sram is 2.01327e+08 B; allowed: 1024 B to 128 MiB. Correct the unit"),
         ('value = 96, unit = "KiB"', 'value = 96, unit = "B"',
-         "sram is 96 B; allowed: 1024 B to 1024 MiB. Correct the unit"),
+         "sram is 96 B; allowed: 1024 B to 128 MiB. Correct the unit"),
         ("value = 2, low = 1.5, high = 2.5,", "value = 1000,",
          "core_ratio is 1000 x Cortex-M7; allowed: 0.01 to 100. Give cycles over those of a "
          "Cortex-M7 with the same kernels, not times"),

@@ -81,7 +81,7 @@ def check_board(
     \b
     ppgnas boards check my_board.toml
     """
-    from hwmodels.boards import read_board
+    from hwmodels.boards import board_names, load_board, read_board
     from hwmodels.engines.engine import NEAREST_CORE
     from hwmodels.engines.load import engines_for, known_cores
 
@@ -93,6 +93,14 @@ def check_board(
     print(f"{file}: {board.part} is complete, {len(board.sources)} figures")
     if board.assumptions:
         print(f"without a source, so with wide bounds: {', '.join(board.assumptions)}")
+    known = map(load_board, board_names())
+    like = [one.core_ratio for one in known if one.core == board.core]
+    low, high = min((x.low for x in like), default=0), max((x.high for x in like), default=0)
+    if like and not low <= board.core_ratio.value <= high:
+        print(
+            f"core_ratio is {board.core_ratio.value:g}; the boards with a {board.core} that come "
+            f"with ppgnas have {low:g} to {high:g}: is it the cycles over those of a Cortex-M7?"
+        )
     print(
         f"engines that know it: {', '.join(engines)}"
         if engines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodels.boards import board_names, load_board
+from hwmodels.boards import BOARDS_DIR, board_names, load_board
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.graph import Graph
 from hwmodels.scorecard import score
@@ -245,6 +245,27 @@ def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) 
     path.write_text(path.read_text(encoding="utf-8").replace('unit = "KiB"', 'unit = "KB"', 1))
     assert leave("boards", "check", "stm32g474.toml") == 2
     assert "flash.unit is 'KB'; allowed: B, KiB, MiB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("board", "ratio", "range_of"),
+    [
+        ("nrf5340", 0.67, "Cortex-M33 that come with ppgnas have 1.28 to 1.7"),
+        ("stm32f446", 0.53, "Cortex-M4F that come with ppgnas have 1.37 to 2.35"),
+        ("stm32h743", 2, "Cortex-M7 that come with ppgnas have 0.65 to 1.15"),
+        ("nrf5340", 1.6, ""),
+    ],
+)
+def test_a_ratio_that_is_turned_round_is_asked_about(
+    board: str, ratio: float, range_of: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "mine.toml"
+    figure = f'core_ratio = {{ value = {ratio}, unit = "x Cortex-M7"'
+    text = (BOARDS_DIR / f"{board}.toml").read_text(encoding="utf-8")
+    path.write_text(re.sub(r'core_ratio = .*unit = "x Cortex-M7"', figure, text))
+    assert leave("boards", "check", "mine.toml") == 0
+    asked = f"core_ratio is {ratio:g}; the boards with a {range_of}: is it the cycles"
+    assert (asked in capsys.readouterr().out) is bool(range_of)
 
 
 @pytest.mark.parametrize("name", ["/x", "~x", "$(id)", "a\nb", "a\\b", "..", "x.toml/.."])
