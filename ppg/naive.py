@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ppg.plausible import GRAVITY_G, median_acc_g
+from ppg.plausible import GRAVITY_G, frozen, median_acc_g
 from ppg.recording import Recording
 from ppgnas.task import WINDOW_S
 
@@ -97,7 +97,7 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     """`(windows,)` True where the wrist hardly moves; None without an acceleration in g.
 
     A channel of zeros, or one in another unit, hardly changes while its wearer runs: only where
-    gravity is seen is a small change rest.
+    gravity is seen is a small change rest, and none at all for a minute is a sensor that froze.
     """
     low, high = GRAVITY_G
     median = median_acc_g(recording)
@@ -110,7 +110,10 @@ def still(recording: Recording, start_s: NDArray[np.float64]) -> NDArray[np.bool
     count = np.maximum(last - first, 1)
     mean = (sums[last] - sums[first]) / count
     spread = np.sqrt(np.maximum((squares[last] - squares[first]) / count - mean**2, 0))
-    return np.asarray((last > first) & (spread < STILL_G) & (low <= mean) & (mean <= high))
+    known = last > first
+    for begin_s, end_s in frozen(recording):
+        known &= (start_s + WINDOW_S <= begin_s) | (start_s >= end_s)
+    return np.asarray(known & (spread < STILL_G) & (low <= mean) & (mean <= high))
 
 
 def at_rest(recording: Recording) -> NDArray[np.bool_]:

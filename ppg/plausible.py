@@ -15,6 +15,7 @@ RESOLVED = 1000.0  # changes of fewer steps of float32 at a level: the level is 
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
+FROZEN_S = 60.0  # of one acceleration; a coarse sensor at rest has up to 26
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
 
 _NOT_BPM = (
@@ -70,6 +71,16 @@ def median_acc_g(recording: Recording) -> float | None:
     if recording.acc is None:
         return None
     return float(np.median(np.linalg.norm(recording.acc, axis=1)))
+
+
+def frozen(recording: Recording) -> list[tuple[float, float]]:
+    """Begin and end in s of times in which the acceleration stays at one value."""
+    if recording.acc is None or recording.acc_hz is None:
+        return []
+    same = (np.diff(recording.acc, axis=0) == 0).all(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
+    runs_s = edges.reshape(-1, 2) / recording.acc_hz
+    return [(begin, end) for begin, end in runs_s.tolist() if end - begin >= FROZEN_S]
 
 
 def check_signals(where: str, recording: Recording, *, truncated: bool = False) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ppg.label_lag import BLOCK, DRAWS, FAR_SHARE, FEWEST, NOTICED_RATE, comparable
 from ppg.naive import Spectra, spectra
-from ppg.plausible import GRAVITY_G, apart_s, median_acc_g, unit_guess
+from ppg.plausible import GRAVITY_G, apart_s, frozen, median_acc_g, unit_guess
 from ppg.recording import Recording
 from ppgnas.counts import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -34,6 +34,8 @@ def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
     if recording.acc is not None:
         for name, channel in zip(AXES, recording.acc.T, strict=True):
             yield from _channel(f"acceleration {name}", channel)
+        if np.ptp(recording.acc, axis=0).any():
+            yield from _frozen(recording)
         yield from _gravity(recording)
         yield from _durations(recording)
     if recording.gaps:
@@ -170,6 +172,17 @@ def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
     else:
         guess = unit_guess(median)
     yield "acceleration unit", f"the median size of the acceleration is {median:.3g} g. {guess}"
+
+
+def _frozen(recording: Recording) -> Iterator[tuple[str, str]]:
+    found = frozen(recording)
+    if found:
+        lasts_s, begin_s = max((end - begin, begin) for begin, end in found)
+        yield (
+            "acceleration still",
+            f"the acceleration stays at one value for {lasts_s:.0f} s from {begin_s:.0f} s on: "
+            "the last sample is repeated, or nobody wears the sensor",
+        )
 
 
 def _durations(recording: Recording) -> Iterator[tuple[str, str]]:

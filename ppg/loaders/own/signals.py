@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.own.clocks import FASTEST_HZ, Clock, read_clock
 from ppg.loaders.own.table import Base, Table
+from ppg.loaders.own.units import time_unit, time_unit_of_name
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, row_times
 from ppgnas.counts import counted
@@ -26,6 +28,8 @@ LATEST_S = 10.0  # a row that comes later, and not twice, is of another recordin
 LATE = 0.2  # of the rows at most
 APART = 0.6  # of the usual step at least, between rows that were put in order
 DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
+COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
+COUNTERS = {"sample", "samples", "index", "idx", "seq", "sequence", "counter", "row", "frame"}
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,18 @@ def read_series(
         if every_s:
             say(f"{table.path.name}: {column} begins anew every {every_s:g} s and is counted on.")
         time_s, base = _filled(replace(clock, time_s=time_s), whole), clock.base
+        named = timing.unit or time_unit(table.units.get(column, "")) or time_unit_of_name(column)
+        counter = None if named else _counted(clock.time_s / clock.unit_s)
+        if counter is not None and timing.rate_hz is not None:
+            say(f"{table.path.name}: {column} counts rows.")
+            time_s, base, column = counter / timing.rate_hz, "zero", None
+        elif counter is not None and _counts(column) and timing.slowest_hz >= SLOWEST_ROWS_HZ:
+            raise DataError(
+                f"{table.path}: the time column {column} counts rows, one by one; allowed: times. "
+                f"Give {timing.option}, the rows a second, beside it."
+            )
     elif timing.rate_hz is not None:
-        time_s = np.arange(len(values)) / timing.rate_hz
+        time_s = _by_counter(table, len(values), timing.rate_hz, say) / timing.rate_hz
         if known is not None:
             time_s, base = time_s + known.time_s[0], table.base
     elif known is not None:
@@ -135,6 +149,37 @@ def read_series(
     series = _in_order(table.path, series, say)
     _check_order(table.path, timing.column or "", series)
     return series
+
+
+def _by_counter(
+    table: Table, rows: int, hz: float, say: Callable[[str], None]
+) -> NDArray[np.float64]:
+    """`(rows,)` places of rows that have a rate and no times: a counter tells which are lost."""
+    for name in filter(_counts, table.names):
+        values = table.numbers((name,))[name]
+        place = _counted(values) if len(values) == rows else None
+        if place is not None and place[-1] >= rows and np.diff(place).max() <= LONGEST_GAP_S * hz:
+            lost = int(place[-1]) + 1 - rows
+            say(f"{table.path.name}: {counted(lost, 'row is', 'rows are')} lost by {name}.")
+            return place
+    return np.arange(rows, dtype=np.float64)
+
+
+def _counts(name: str) -> bool:
+    """Whether a column is called as a counter of rows is."""
+    return bool(COUNTERS & set(re.findall(r"[a-z]+", name.lower())))
+
+
+def _counted(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """`(rows,)` rows before each by a counter of rows, which may run over; None if it is none."""
+    whole = np.rint(values)
+    if not (np.abs(values - whole) < 1e-3).all() or len(values) < 2:
+        return None
+    range_of = 2 ** np.ceil(np.log2(max(whole.max(), 1) + 1))
+    if np.diff(whole).min() < 0 and whole.max() >= 0.98 * range_of:
+        whole = np.unwrap(whole, period=range_of)
+    steps = np.diff(whole)
+    return whole - whole[0] if steps.min() >= 1 and (steps == 1).mean() >= COUNTED else None
 
 
 def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:

@@ -60,3 +60,58 @@ def test_what_goes_back_by_something_else_is_refused(tmp_path: Path) -> None:
     one_late = 1.76e9 + time
     one_late[400] -= 1.0  # a time of day never began anew, though it goes back by a second
     assert counted_on(one_late, unit_s=1.0)[1] == 0.0
+
+
+def _counting(folder: Path, name: str, counter: NDArray[np.int64], modulo: int = 2**32) -> Path:
+    """Rows of `_file` that came, and a counter of all."""
+    whole = np.arange(counter.max() + 1) / HZ
+    path = _file(folder, name, whole)
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    left = [f"{at % modulo},{rows[at].partition(',')[2]}" for at in counter.tolist()]
+    path.write_text("\n".join([head, *left]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "modulo"),
+    [
+        ("sample", "sample", 2**32),
+        ("n", "n", 2**16),
+        ("Sample No.", None, 2**32),
+        ("seq", None, 256),
+        ("index", None, 2**32),
+    ],
+)
+def test_a_counter_of_rows_tells_which_are_lost(
+    tmp_path: Path, name: str, time: str | None, modulo: int
+) -> None:
+    came = np.r_[0:5000, 5100:9000]
+    said: list[str] = []
+    path = _counting(tmp_path, name, came, modulo)
+    recording = read_own(path, Columns(time=time), rate_hz=HZ, say=said.append)
+    assert recording.duration_s == pytest.approx(SECONDS)
+    ((begin_s, end_s),) = recording.gaps
+    assert (begin_s, end_s) == pytest.approx((4999 / HZ, 5100 / HZ))
+    assert any(("counts rows" if time else f"100 rows are lost by {name}") in one for one in said)
+
+
+@pytest.mark.parametrize("name", ["sample", "frame_no", "Row Index"])
+def test_a_counter_of_rows_is_no_time(tmp_path: Path, name: str) -> None:
+    path = _counting(tmp_path, name, np.arange(9000))
+    message = refusal(path, Columns(time=name))
+    assert f"the time column {name} counts rows, one by one; allowed: times" in message
+
+
+@pytest.mark.parametrize(
+    "counter",
+    [np.arange(9000) // 25, 3 * np.arange(9000), np.r_[0:5000, 0:4000], np.zeros(9000, np.int64)],
+)
+def test_what_counts_something_else_is_left_alone(
+    tmp_path: Path, counter: NDArray[np.int64]
+) -> None:
+    at_s = np.arange(9000) / HZ
+    rows = zip(counter.tolist(), np.sin(7.5 * at_s).tolist(), strict=True)
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["index,green", *(f"{i},{v:.4f}" for i, v in rows)]))
+    recording = read_own(path, Columns(), rate_hz=HZ)
+    assert recording.gaps == () and recording.duration_s == SECONDS
