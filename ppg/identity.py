@@ -170,7 +170,7 @@ def check_people(root: Path, entries: Sequence[Entry]) -> None:
             raise DataError(
                 f"{file} and {first}: two people with one name, {recording.person!r}: the files "
                 f"are in different data sets. If it is one person, put the files into one folder; "
-                f"if not, rename `subject` or `dataset` in one of them."
+                f"if not, rename 'subject' or 'dataset' in one of them."
             )
 
 

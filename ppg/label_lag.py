@@ -49,7 +49,8 @@ MOST_WINDOWS = 1200  # for a drift to be looked for in,
 FEW_WINDOWS = 300  # and for a rate
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
 COARSE_SHARE = 0.001
-FAR_SHARE = 0.12  # beyond it a peak is another thing than the label
+FAR_SHARE = 0.12  # beyond it a peak is another thing than the label,
+FARTHEST_SHARE = 0.3  # unless time is off by as much: 125 Hz taken for 100, 64 for 50
 NOTICED_RATE = 0.012
 _FLOOR = 0.02
 _LOBE_BPM = 1.5 * 60 / WINDOW_S  # noise bandwidth of a Hann window
@@ -227,7 +228,8 @@ def scaled(
 
     begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 3.0)
     step = min(FAR_SHARE / 12, 4.0 / windows.lasts_s)
-    begin_s, faster = best(begins_s, np.arange(-FAR_SHARE, FAR_SHARE + step / 2, step))
+    farthest = FARTHEST_SHARE + step / 2
+    begin_s, faster = best(begins_s, np.arange(-FARTHEST_SHARE, farthest, step))
     begin_s, faster = best(
         begin_s + np.arange(-3.0, 3.1), faster + step * np.arange(-1, 1.1, 0.25)
     )
@@ -250,7 +252,8 @@ def scaled(
     if better.sum() < max(alone) + GAIN or not _surely(better - max(others, key=np.sum)):
         return None
     offset_s = begin_s - slope * float(windows.start_s[0])
-    return faster, Drift(begin_s, begin_s + slope * windows.lasts_s, offset_s, slope)
+    told = Drift(begin_s, begin_s + slope * windows.lasts_s, offset_s, slope)
+    return (faster, told) if _shown(recording, found, told, faster) else None
 
 
 def drift(recording: Recording, found: Spectra) -> Drift | None:
@@ -260,17 +263,18 @@ def drift(recording: Recording, found: Spectra) -> Drift | None:
     by what is said of its clock.
     """
     told = _drift(recording, found)
-    if told is None:
-        return None
-    moved = told.corrected(recording)
-    place = found.at(moved.window_start_s)
+    return told if told and _shown(recording, found, told) else None
+
+
+def _shown(recording: Recording, found: Spectra, told: Drift, faster: float = 0.0) -> bool:
+    """Whether each part, between jumps or each half, shows beats that are faster by so much."""
+    place = found.at(told.corrected(recording).window_start_s)
     known = comparable(recording) & (place >= 0)
-    read = np.abs(found.peak_bpm[place] - recording.hr_bpm) <= NEAR_BPM
+    read = np.abs(found.peak_bpm[place] - recording.hr_bpm * (1 + faster)) <= NEAR_BPM
     start_s = recording.window_start_s
     cuts = [at_s for at_s, _ in told.jumps] or [float(np.median(start_s[known]))]
     parts = np.searchsorted(cuts, start_s[known], side="right")
-    shares = [read[known][parts == part].mean() for part in range(len(cuts) + 1)]
-    return told if min(shares) >= SHOWN else None
+    return min(read[known][parts == part].mean() for part in range(len(cuts) + 1)) >= SHOWN
 
 
 def _drift(recording: Recording, found: Spectra) -> Drift | None:

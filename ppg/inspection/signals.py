@@ -40,10 +40,12 @@ def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
         yield from _durations(recording)
     if recording.gaps:
         lengths_s = [end - begin for begin, end in recording.gaps]
+        beyond = sum(begin > recording.duration_s for begin, _ in recording.gaps)
         yield (
             "gaps",
-            f"{len(lengths_s)} gaps of {sum(lengths_s):.1f} s in all, the longest of "
-            f"{max(lengths_s):.1f} s: windows that touch one are left out, predict flags them",
+            f"{counted(len(lengths_s), 'gap')} of {sum(lengths_s):.1f} s in all, the longest of "
+            f"{max(lengths_s):.1f} s: windows that touch one are left out, predict flags them"
+            + (f"; {beyond} of them after the end: are they in s?" if beyond else ""),
         )
     yield from _labels(recording)
 

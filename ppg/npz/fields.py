@@ -117,7 +117,7 @@ class _File(NamedTuple):
 
     def bad(self, key: str, seen: str, allowed: str, step: str = "") -> DataError:
         step = step or "Correct the file, or take it out of the folder."
-        return DataError(f"{self.path}: `{key}` {seen}; allowed: {allowed}. {step}")
+        return DataError(f"{self.path}: '{key}' {seen}; allowed: {allowed}. {step}")
 
     def numeric(self, key: str) -> NDArray[Any]:
         array = self.arrays[key]
@@ -148,7 +148,7 @@ class _File(NamedTuple):
         missing = [name for name in (f"{key}_scale", f"{key}_fs") if name not in arrays]
         if missing:
             raise DataError(
-                f"{self.path}: `{key}` comes without {', '.join(missing)}. {HOW_TO_FIX}"
+                f"{self.path}: '{key}' comes without {', '.join(missing)}. {HOW_TO_FIX}"
             )
         stored = self.numeric(key)
         columns = 3 if key == "acc" else "channels"

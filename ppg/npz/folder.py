@@ -302,7 +302,7 @@ def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
         shape, _, dtype = headers.get(version, np.lib.format.read_array_header_2_0)(member)
     if prod(shape) * max(dtype.itemsize, 8) > 8 * LARGEST_ARRAY:
         raise DataError(
-            f"{path}: `{key}` has the shape {shape} ({dtype}); allowed: up to {LARGEST_ARRAY} "
+            f"{path}: '{key}' has the shape {shape} ({dtype}); allowed: up to {LARGEST_ARRAY} "
             f"numbers. Cut the recording in two."
         )
     try:
@@ -311,11 +311,11 @@ def _member(path: Path, archive: Any, key: str) -> NDArray[Any]:
         if "allow_pickle" not in str(error):
             raise
         raise DataError(
-            f"{path}: `{key}` is a pickled object array; allowed: plain arrays of numbers or "
+            f"{path}: '{key}' is a pickled object array; allowed: plain arrays of numbers or "
             f"text, because unpickling runs code. Save it again with a plain dtype."
         ) from error
     if array.dtype.kind == "U":
         codes = np.frombuffer(array.astype(array.dtype.newbyteorder("=")).tobytes(), np.uint32)
         if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
-            raise DataError(f"{path}: `{key}` is no Unicode text. Save it again as text.")
+            raise DataError(f"{path}: '{key}' is no Unicode text. Save it again as text.")
     return array

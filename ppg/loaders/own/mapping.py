@@ -59,7 +59,7 @@ def read_mapping(path: Path) -> list[tuple[Path, Recipe]]:
     tables = document.get("recording")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise DataError(
-            f"{path}: `recording` is {type(tables).__name__}; allowed: a [[recording]] table for "
+            f"{path}: 'recording' is {type(tables).__name__}; allowed: a [[recording]] table for "
             "each recording. Write one with: ppgnas data convert FOLDER --guess"
         )
     _check(path, "above the recordings", common)

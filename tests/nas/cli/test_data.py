@@ -255,6 +255,22 @@ def test_a_users_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "asks for os.system" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("array", ["ppg", "acc", "activity"])
+@pytest.mark.parametrize("words", [("inspect",), ("convert",)])
+def test_an_array_is_no_option(
+    words: tuple[str, ...], array: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`ppg` of a file is not --ppg-column, which the verbs have for tables."""
+    path = tmp_path / "a" / "p.npz"
+    write_recording(path, synthesize(people=1, minutes=0.5, seed=3)[0])
+    arrays = dict(np.load(path))
+    np.savez_compressed(path, **{**arrays, array: arrays[array].astype(str)})
+    more = (str(tmp_path / "out"),) if words == ("convert",) else ()
+    assert leave("data", *words, str(path.parent), *more) == 2
+    said = capsys.readouterr().err
+    assert f"p.npz: '{array}' " in said and "--" not in said
+
+
 def test_people_who_are_not_known_are_not_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

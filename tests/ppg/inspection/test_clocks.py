@@ -155,6 +155,17 @@ def test_labels_that_are_no_numbers_are_not_said_to_lie_outside() -> None:
     assert "of 297 reference values are no numbers" in caution.message
 
 
+@pytest.mark.parametrize("taken_hz", [40.0, 62.5, 64.0])
+def test_a_rate_of_another_sensor(taken_hz: float) -> None:
+    """50 Hz taken for a rate that sensors often have: the right one is named."""
+    wrong = replace(_recording(acc=False), ppg_hz=taken_hz)
+    found = inspect([replace(wrong, valid=wrong.window_start_s + 8 <= wrong.duration_s)])
+    assert found.recordings[0].rate_error == pytest.approx(taken_hz / 50 - 1, abs=0.01)
+    (message,) = [c.message for c in found.warnings if c.kind == "rate"]
+    right_hz = float(message.split("its rate is ")[1].split()[0])
+    assert right_hz == pytest.approx(50, rel=0.01)
+
+
 @pytest.mark.parametrize("error", [0.04, 0.02, -0.03])
 def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
     wrong = replace(_recording(acc=False), ppg_hz=50 * (1 + error))

@@ -211,6 +211,11 @@ def test_gaps_are_told() -> None:
     holed = replace(_recording(), gaps=((20.0, 32.0), (90.0, 91.5)))
     ((kind, message),) = signal_warnings(holed)
     assert kind == "gaps" and message.startswith("2 gaps of 13.5 s in all, the longest of 12.0 s")
+    assert message.endswith("predict flags them")
+    for in_ms in (((20e3, 32e3),), ((20e3, 32e3), (90e3, 91e3)), ((20.0, 30.0), (601.0, 700.0))):
+        ((_, message),) = signal_warnings(replace(holed, gaps=in_ms))
+        beyond = 1 if in_ms[0][0] < 600 else len(in_ms)
+        assert message.endswith(f"; {beyond} of them after the end: are they in s?")
 
 
 def test_rails_and_dead_channels() -> None:

@@ -109,7 +109,7 @@ def test_years_of_two_digits_are_refused() -> None:
     ("text", "said"),
     [
         ("[[recording", "no mapping file"),
-        ("", "`recording` is NoneType; allowed: a [[recording]] table for each recording"),
+        ("", "'recording' is NoneType; allowed: a [[recording]] table for each recording"),
         ("recording = []", "names no recording"),
         ('[[recording]]\nfile = "a.csv"\nrate = 3', "has the key 'rate'; allowed: file"),
         ('[[recording]]\nfile = "a.csv"\nhz_file = "b"', "Is 'hr_file' meant?"),
