@@ -274,7 +274,7 @@ def _shown(recording: Recording, found: Spectra, told: Drift, faster: float = 0.
     start_s = recording.window_start_s
     cuts = [at_s for at_s, _ in told.jumps] or [float(np.median(start_s[known]))]
     parts = np.searchsorted(cuts, start_s[known], side="right")
-    return min(read[known][parts == part].mean() for part in range(len(cuts) + 1)) >= SHOWN
+    return bool(min(read[known][parts == part].mean() for part in range(len(cuts) + 1)) >= SHOWN)
 
 
 def _drift(recording: Recording, found: Spectra) -> Drift | None:
