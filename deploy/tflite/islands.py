@@ -35,9 +35,14 @@ def with_islands(stored: StoredModel) -> StoredModel:
                                      outputs=(len(tensors) - 1,)))  # fmt: skip
                 before = len(tensors) - 1
         for operator in kept:
-            moved.append(replace(operator, inputs=(before, *operator.inputs[1:])))
-            before = operator.outputs[0]
-            tensors[before] = replace(tensors[before], shape=shape)
+            target = operator.outputs[0]
+            if tensors[target].shape != shape:
+                name = f"{tensors[target].name}/moved{len(tensors)}"
+                tensors.append(replace(tensors[target], name=name, shape=shape))
+                target = len(tensors) - 1
+            inputs = (before, *operator.inputs[1:])
+            moved.append(replace(operator, inputs=inputs, outputs=(target,)))
+            before = target
         place = operators.index(island[0])
         operators = [operator for operator in operators if operator not in island]
         operators[place:place] = moved

@@ -14,6 +14,7 @@ import pytest
 from deploy.integers import reference
 from deploy.tflite import runtime
 from deploy.tflite.fronted import with_batch_in_front
+from deploy.tflite.islands import with_islands
 from deploy.tflite.moved import with_moves
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.reader import read
@@ -280,6 +281,28 @@ def test_a_batch_behind_is_brought_to_the_front(
 def test_a_layer_over_such_a_tensor_stays() -> None:
     stored = _of(["RESHAPE", "SOFTMAX"], [(1, 6), (3, 1, 2, 1), (3, 1, 2, 1)], [[], []])
     assert with_batch_in_front(stored) is stored
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "target"),
+    [
+        ("REDUCE_MAX", [2], (1, 4)),
+        ("REVERSE_V2", [1], (1, 4, 3)),
+        ("TRANSPOSE", [0, 2, 1], (1, 3, 4)),
+    ],
+)
+def test_a_move_in_float_changes_no_size_that_the_file_states(
+    name: str, said: list[int], target: tuple[int, ...]
+) -> None:
+    """Else the file would seem one of an open batch."""
+    stored = _of(["DEQUANTIZE", name, "QUANTIZE"], [(1, 4, 3)] * 2 + [target] * 2, [[], said, []])
+    kinds = ("INT8", "FLOAT32", "FLOAT32", "INT8")
+    real = (replace(t, kind=k) for t, k in zip(stored.tensors[:4], kinds, strict=True))
+    stored = replace(stored, tensors=(*real, *stored.tensors[4:]))
+    moved = with_islands(stored)
+    assert [operator.name for operator in moved.operators] == [name, "DEQUANTIZE", "QUANTIZE"]
+    assert moved.tensors[: len(stored.tensors)] == stored.tensors
+    assert moved.operators[-1].outputs == (3,)
 
 
 def test_int8_is_not_negated() -> None:
