@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -165,9 +166,13 @@ def load_board(name_or_path: str | Path) -> Board:
             f"several. Name one, and ask again for the others: {several[0].strip()}"
         )
     otherwise = "Another board is given by the path of its TOML file"
-    return read_board(
-        named_file("board", name_or_path, BOARDS_DIR, board_names(), otherwise=otherwise)
-    )
+    path = named_file("board", name_or_path, BOARDS_DIR, board_names(), otherwise=otherwise)
+    return _ours(path) if path.parent == BOARDS_DIR else read_board(path)
+
+
+@cache
+def _ours(path: Path) -> Board:
+    return read_board(path)
 
 
 def read_board(path: Path) -> Board:

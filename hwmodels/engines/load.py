@@ -7,6 +7,7 @@ of ST's tools. `calibrate` writes engine files of its own; they are named by pat
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from hwmodels.boards import Board
@@ -74,7 +75,13 @@ def load_engine(name: str) -> Engine:
     Raises:
         BoardError: an unknown name, or a file that does not hold an engine.
     """
-    return read_engine(_path(name))
+    path = _path(name)
+    return _ours(path) if path.parent == ENGINES_DIR else read_engine(path)
+
+
+@cache  # lists of boards and engines ask for each again and again
+def _ours(path: Path) -> Engine:
+    return read_engine(path)
 
 
 def _path(name: str) -> Path:
