@@ -129,3 +129,40 @@ def test_steps_are_those_of_torch() -> None:
             assert own.state[one].keys() == theirs.state[two].keys()
             for name, value in theirs.state[two].items():
                 assert torch.equal(own.state[one][name], value)
+
+
+@pytest.mark.parametrize("killed", [None, 2, 4, 5])
+def test_a_pause_leaves_the_mean_of_the_latest_weights_and_goes_on_from_the_last(
+    tmp_path: Path, killed: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step weighs 0.4 beside what was before; the whole training knows nothing of it."""
+    monkeypatch.setattr("distill.training.fit.AVERAGED_PARTS", 2)
+    passed: list[list[Tensor]] = []
+    whole = made()
+    fit_some(whole, tmp_path / "whole", None, lambda *_: passed.append(kept(whole)))
+    mean = passed[0]
+    for weights in passed[1:5]:
+        mean = [0.6 * m + 0.4 * w for m, w in zip(mean, weights, strict=True)]
+    if killed is not None:
+        with pytest.raises(Killed):
+            fit_some(made(), tmp_path / "part", 5, kill_at(killed))
+    part = made()
+    fit_some(part, tmp_path / "part", 5)
+    torch.testing.assert_close(kept(part), mean)
+    fit_some(part, tmp_path / "part", None)
+    torch.testing.assert_close(kept(part), passed[-1], rtol=0, atol=0)
+
+
+def kept(module: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def fit_some(module: nn.Module, path: Path, pause: int | None, seen: Progress = silent) -> None:
+    fit(
+        module,
+        losses_of(module),
+        optimiser=make_optimiser(module),
+        schedule=Schedule(10, 0.05, 3, pause),
+        checkpoint=Checkpoint(path, {}),
+        progress=seen,
+    )
