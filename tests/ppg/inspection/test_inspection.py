@@ -18,7 +18,7 @@ from ppg.inspection.signals import (
     signal_warnings,
 )
 from ppg.label_lag import aligned
-from ppg.naive import RATES_BPM, at_rest, spectra, still
+from ppg.naive import RATES_BPM, spectra, still
 from ppg.recording import Recording
 from tests.ppg.inspection.wrists import wandering as _recording
 
@@ -244,23 +244,6 @@ def test_values_that_are_no_numbers() -> None:
     assert _kinds(replace(recording, ppg=broken)) == ["not finite"]
 
 
-@pytest.mark.parametrize(
-    ("factor", "said"),
-    [
-        (64, "counts of 1/64 g: divide by 64"),
-        (9.80665, "m/s2"),
-        (1000, "mg"),
-        (0.01, "Gravity was taken out"),
-    ],
-)
-def test_units_of_acceleration(factor: float, said: str) -> None:
-    recording = _recording()
-    assert recording.acc is not None
-    wrong = replace(recording, acc=(recording.acc * factor).astype(np.float32))
-    ((kind, text),) = signal_warnings(wrong)
-    assert kind == "acceleration unit" and said in text
-
-
 def test_durations_and_labels() -> None:
     recording = _recording()
     assert recording.acc is not None
@@ -377,24 +360,6 @@ def test_a_heart_rate_that_never_changes_is_told(bpm: float, from_s: float) -> N
         "1 of 2 recordings has a reference that looks wrong (the first is lab/froze"
     )
     assert references_note([one, replace(froze, synthetic=True)]) == ""
-
-
-@pytest.mark.parametrize(("begin_s", "lasts_s"), [(0, 120), (200, 65), (300, 300), (100, 40)])
-def test_an_acceleration_that_froze(begin_s: int, lasts_s: int) -> None:
-    """A minute of it is told, and none of it is rest."""
-    one = _recording()
-    assert one.acc is not None
-    froze = slice(50 * begin_s, 50 * (begin_s + lasts_s))
-    acc = one.acc.copy()
-    acc[froze] = acc[froze][0]
-    frozen = replace(one, acc=acc)
-    told = [message for kind, message in signal_warnings(frozen) if kind == "acceleration still"]
-    said = f"the acceleration stays at one value for {lasts_s} s from {begin_s} s on"
-    assert [message.partition(":")[0] for message in told] == [said] * (lasts_s >= 60)
-    resting = at_rest(frozen)
-    start_s = one.window_start_s
-    within = (start_s + 8 > begin_s) & (start_s < begin_s + lasts_s)
-    np.testing.assert_array_equal(resting, ~within | (lasts_s < 60))
 
 
 def test_a_simulator_that_keeps_its_rate_is_right() -> None:
