@@ -29,6 +29,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -89,6 +90,7 @@ def tap_spacing(stages: tuple[StageArch, ...], number: int, index: int) -> int:
     return spacing * (1 if stage.stride > 1 else stage.dilation)
 
 
+@cache  # a tenth of a million networks of a wide space
 def _spacings(space: SearchSpace) -> dict[tuple[int, bool], set[int]]:
     """Tap spacings that can occur, by (stage, whether it is the stage's first block)."""
     found: dict[tuple[int, bool], set[int]] = {}
