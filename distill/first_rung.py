@@ -1,9 +1,9 @@
 """A first rung: the first fifth of a finalist's float steps, and what the weights say after it.
 
-A finalist goes on from there, so that no step is thrown away. As the rate is near its highest, the
-mean of the latest weights is read, with the statistics of normalisation settled. It is scored by
-the error of its readings and the expected error under its distribution together, and by the
-readings of some training people: few search people alone say less (docs/ranking.md).
+A finalist goes on from there, so that no step is thrown away. The weights are read as they are,
+near the highest rate, with the statistics of normalisation settled. They are scored by the error
+of their readings and the expected error under their distribution together, and by the readings of
+some training people: few search people alone say less (docs/ranking.md).
 """
 
 from __future__ import annotations

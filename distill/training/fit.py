@@ -28,9 +28,6 @@ from distill.training.team import Team
 GRADIENT_NORM = 1.0
 WARMUP_SHARE, MOST_WARMUP_STEPS = 0.03, 300
 WEIGHT_DECAY = 1e-2
-AVERAGED_PARTS = 18
-"""Where a training pauses, weights fade from their mean over one of so many parts of its steps."""
-AVERAGE = "average"
 ALONE = Team()
 
 Losses = Callable[[int, int], Iterable[Tensor | Mapping[str, Tensor]]]
@@ -44,8 +41,7 @@ class Schedule:
     """How many steps a training takes, its highest rate, and the steps between checkpoints.
 
     Attributes:
-        pause: steps after which it stops for now, with a checkpoint to go on from; the module is
-            left with the mean of its latest weights, which say more at a high rate. None for none.
+        pause: steps after which it stops for now, with a checkpoint to go on from; None for none.
         before, course: where it is one of several trainings on one fall of the rate: steps before
             it, and of all.
     """
@@ -56,11 +52,6 @@ class Schedule:
     pause: int | None = None
     before: int = 0
     course: int | None = None
-
-    @property
-    def averaged(self) -> float:
-        """What a step weighs in the mean of the latest weights."""
-        return min(1.0, AVERAGED_PARTS / (self.pause or self.steps))
 
     @property
     def last(self) -> int:
@@ -134,8 +125,6 @@ def fit(
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)
             optimiser.step()
-            if schedule.pause is not None:
-                _average(optimiser, schedule.averaged)
             done = step + 1
             shown = seen[0].item()
             note(done, loss=shown, rate=schedule.rate(step), terms=terms)
@@ -143,21 +132,6 @@ def fit(
             kept = done % schedule.save_every == 0 or done == schedule.last
             if team.rank == 0 and kept and done < schedule.steps:
                 checkpoint.save(module, done, optimiser=optimiser)
-    if schedule.pause is not None:
-        _take_average(optimiser)
-
-
-@torch.no_grad()
-def _average(optimiser: AdamW, weight: float) -> None:
-    """Draw the mean of each parameter, a part of its state, towards what it is now."""
-    for parameter, state in optimiser.state.items():
-        state.setdefault(AVERAGE, parameter.detach().clone()).lerp_(parameter, weight)
-
-
-@torch.no_grad()
-def _take_average(optimiser: AdamW) -> None:
-    for parameter, state in optimiser.state.items():
-        parameter.copy_(state.get(AVERAGE, parameter))
 
 
 @torch.no_grad()
