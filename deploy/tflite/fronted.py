@@ -43,10 +43,12 @@ def _turned(
     touched = orders.keys() & {*operator.inputs, *operator.outputs}
     if not touched or operator.name == "RESHAPE":
         return operator
+    if min(operator.inputs, default=-1) < 0 or len(operator.outputs) != 1:
+        return None
     source, *said = operator.inputs
     before, after = (orders.get(index, _PLAIN) for index in (source, operator.outputs[0]))
     columns = [model.numbers(index) for index in said]
-    if operator.name == "TRANSPOSE" and sorted(columns[0]) == [*_PLAIN]:
+    if operator.name == "TRANSPOSE" and [sorted(column) for column in columns] == [[*_PLAIN]]:
         axes = [before.index(columns[0][axis]) for axis in after]
         axes[axes.index(0)], axes[0] = axes[0], 0  # both of size 1
         return replace(operator, inputs=(source, model.constant(axes)))

@@ -2,7 +2,8 @@
 
 One that maps single values is a layer of the graph in float, with its costs; in integers it is
 one table (`hwmodels.graph.Graph.core`). What moves values among them, as the reversed steps of a
-bidirectional layer, goes in front, where the tensor is int8: the same values.
+bidirectional layer, goes in front, where the tensor is int8: the same values. A maximum does so
+where the map before it never falls: the largest value has the largest result.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hwmodels.operators import TABLE_OPS, TFLITE_OPS
 _MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in TABLE_OPS)
 _MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "REVERSE_V2", "TRANSPOSE", "SLICE",
                     "STRIDED_SLICE", "GATHER", "GATHER_ND", "REDUCE_MAX"})  # fmt: skip
+_FALLING = frozenset({"HARD_SWISH", "GELU", "ABS", "RSQRT", "NEG", "LOG"})  # or are no number
 
 
 def with_islands(stored: StoredModel) -> StoredModel:
@@ -73,7 +75,9 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
         chain = [operator]
         while len(chain[-1].outputs) == 1 and chain[-1].outputs[0] not in stored.outputs:
             after = readers.get(chain[-1].outputs[0], [])
-            if len(after) != 1 or after[0].name not in {*_MAPS, *_MOVES} or not after[0].inputs:
+            if len(after) != 1 or after[0].name not in {*_MAPS, *_MOVES} or after[0] in chain:
+                break
+            if after[0].name == "REDUCE_MAX" and any(_falls(one) for one in chain):
                 break
             chain.append(after[0])
             if after[0].name == "QUANTIZE":
@@ -82,3 +86,7 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
         if chain[-1].name == "QUANTIZE" and len(maps) <= 1:
             found.append(chain)
     return found
+
+
+def _falls(operator: StoredOperator) -> bool:
+    return operator.name in _FALLING or operator.options.get("Alpha", 0.0) < 0

@@ -22,7 +22,7 @@ from deploy.tflite.slices import PLAIN
 
 Shape = tuple[int, ...]
 _PARTS = 16  # at most, of one tensor that is joined
-_MOST_PADDED = 2**20  # bytes
+_LARGEST = 2**20  # bytes of a tensor that is filled
 
 
 def with_moves(stored: StoredModel) -> StoredModel:
@@ -34,7 +34,8 @@ def with_moves(stored: StoredModel) -> StoredModel:
         make = _MAKERS.get(operator.name)
         if (
             make is None
-            or min((*operator.inputs, *operator.outputs), default=-1) < 0
+            or min(operator.inputs, default=-1) < 0
+            or min(operator.outputs, default=-1) < 0
             or any(rewritten.tensors[i].kind == "FLOAT32" for i in operator.inputs)
             or not make(rewritten, operator)
         ):
@@ -63,9 +64,11 @@ def _split(model: Rewritten, operator: StoredOperator) -> bool:
 
 def _unpack(model: Rewritten, operator: StoredOperator) -> bool:
     """A slice and a change of view for each output."""
-    (source,), shape = operator.inputs, model.shape(operator.inputs[0])
+    source, shape = operator.inputs[0], model.shape(operator.inputs[0])
     axis = int(operator.options["Axis"])
-    if not -len(shape) <= axis < len(shape) or shape[axis] != len(operator.outputs):
+    if len(operator.inputs) != 1 or not -len(shape) <= axis < len(shape):
+        return False
+    if shape[axis] != len(operator.outputs):
         return False
     axis %= len(shape)
     one = (*shape[:axis], 1, *shape[axis + 1 :])
@@ -131,13 +134,15 @@ def _padded(model: Rewritten, operator: StoredOperator) -> bool:
     target, numbers = operator.outputs[0], model.numbers(said)
     like, fill = model.tensors[target], model.tensors[value]
     pads = list(zip(numbers[::2], numbers[1::2], strict=False))
+    sides = zip(model.shape(source), pads, strict=False)
     if (
         like.kind != "INT8"
         or len(fill.content or b"") != 1
         or len(numbers) != 2 * len(model.shape(source))
-        or min(numbers) < 0
+        or min(numbers, default=-1) < 0
         or pads[0] != (0, 0)
-        or prod(like.shape) > _MOST_PADDED
+        or like.shape != tuple(size + sum(pad) for size, pad in sides)
+        or prod(like.shape) > _LARGEST
         or not (np.array_equal(fill.scales, like.scales))
         or not (np.array_equal(fill.zero_points, like.zero_points))
     ):
@@ -247,6 +252,8 @@ def _broadcast(model: Rewritten, operator: StoredOperator) -> bool:
     shape = (1,) * (len(wanted) - len(model.shape(source))) + model.shape(source)
     axes = [axis for axis, size in enumerate(wanted) if shape[axis] != size]
     if not axes or len(wanted) > 4 or any(shape[axis] != 1 for axis in axes):
+        return False
+    if len(shape) > len(wanted) or min(wanted) < 1 or prod(wanted) > _LARGEST:
         return False
     source = model.view(source, shape)
     for axis in axes:

@@ -15,7 +15,7 @@ from deploy.integers import reference
 from deploy.tflite import runtime
 from deploy.tflite.fronted import with_batch_in_front
 from deploy.tflite.islands import with_islands
-from deploy.tflite.moved import with_moves
+from deploy.tflite.moved import _MAKERS, with_moves
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.reader import read
 from deploy.tflite.stored_net import net_of
@@ -186,6 +186,11 @@ def _padded(pads: list[int], fill: int, *, zero_point: int = 3) -> StoredModel:
     return StoredModel(tensors, (operator,), (0,), (1,))
 
 
+def _other_target(stored: StoredModel, shape: tuple[int, ...]) -> StoredModel:
+    source, target, *others = stored.tensors
+    return replace(stored, tensors=(source, replace(target, shape=shape), *others))
+
+
 @pytest.mark.parametrize(
     ("pads", "fill"),
     [([0, 0, 1, 1, 0, 0], -128), ([0, 0, 0, 2, 0, 0], 7), ([0, 0, 2, 0, 1, 3], -128)],
@@ -205,6 +210,8 @@ def test_padding_by_a_value_is_a_constant_beside(pads: list[int], fill: int) -> 
         _padded([1, 0, 0, 0, 0, 0], -128),
         _padded([0, 0, 0, 0, 0, 0], -128),
         _padded([0, 0, 1, 1, 0, 0], -128, zero_point=4),
+        _other_target(_padded([0, 0, 2**30, 0, 0, 0], -128), (1, 3, 4)),
+        _other_target(_padded([0, 0, 1, 1, 0, 0], -128), (1, 4, 4)),
     ],
 )
 def test_other_padding_stays(stored: StoredModel) -> None:
@@ -295,14 +302,82 @@ def test_a_move_in_float_changes_no_size_that_the_file_states(
     name: str, said: list[int], target: tuple[int, ...]
 ) -> None:
     """Else the file would seem one of an open batch."""
-    stored = _of(["DEQUANTIZE", name, "QUANTIZE"], [(1, 4, 3)] * 2 + [target] * 2, [[], said, []])
-    kinds = ("INT8", "FLOAT32", "FLOAT32", "INT8")
-    real = (replace(t, kind=k) for t, k in zip(stored.tensors[:4], kinds, strict=True))
-    stored = replace(stored, tensors=(*real, *stored.tensors[4:]))
+    stored = _in_float([name], [said], [(1, 4, 3)] * 2 + [target] * 2)
     moved = with_islands(stored)
     assert [operator.name for operator in moved.operators] == [name, "DEQUANTIZE", "QUANTIZE"]
     assert moved.tensors[: len(stored.tensors)] == stored.tensors
     assert moved.operators[-1].outputs == (3,)
+
+
+def _in_float(names: list[str], said: list[list[int]], shapes: list[Any]) -> StoredModel:
+    """An island of such operators, over int8 tensors of the first and the last shape."""
+    stored = _of(["DEQUANTIZE", *names, "QUANTIZE"], shapes, [[], *said, []])
+    kinds = ["INT8", *["FLOAT32"] * (len(shapes) - 2), "INT8"]
+    real = (replace(t, kind=k) for t, k in zip(stored.tensors, kinds, strict=False))
+    return replace(stored, tensors=(*real, *stored.tensors[len(shapes) :]))
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "goes"),
+    [
+        ("TANH", 0.0, True),
+        ("ELU", 0.0, True),
+        ("LEAKY_RELU", 0.1, True),
+        ("LEAKY_RELU", -0.1, False),
+        ("ABS", 0.0, False),
+        ("NEG", 0.0, False),
+        ("GELU", 0.0, False),
+        ("HARD_SWISH", 0.0, False),
+    ],
+)
+def test_a_maximum_goes_in_front_of_what_never_falls(name: str, alpha: float, goes: bool) -> None:
+    """The largest of -3 and 2 is 2, and that of their sizes 3."""
+    shapes = [(1, 4, 3)] * 3 + [(1, 3)] * 2
+    stored = _in_float([name, "REDUCE_MAX"], [[], [1]], shapes)
+    named = replace(stored.operators[1], options={"Alpha": alpha})
+    stored = replace(stored, operators=(stored.operators[0], named, *stored.operators[2:]))
+    first = with_islands(stored).operators[0].name
+    assert first == ("REDUCE_MAX" if goes else "DEQUANTIZE")
+    if not goes:
+        with pytest.raises(GraphError, match="the converter left what follows in float"):
+            Translator(with_moves(with_islands(stored))).graph()
+
+
+def test_an_island_without_an_end_is_none() -> None:
+    stored = _in_float(["TANH", "RESHAPE"], [[], []], [(1, 4, 3)] * 5)
+    dequantize, tanh, reshape, _ = stored.operators
+    circle = replace(stored, operators=(dequantize, tanh, replace(reshape, outputs=(1,))))
+    assert with_islands(circle).operators == circle.operators
+
+
+@pytest.mark.parametrize("name", sorted(_MAKERS))
+@pytest.mark.parametrize(
+    ("inputs", "outputs"), [((), (1,)), ((0,), ()), ((0, 0, 0, 0, 0), (1,)), ((-1, 0), (1,))]
+)
+def test_an_operator_without_its_ends_is_refused(
+    name: str, inputs: tuple[int, ...], outputs: tuple[int, ...]
+) -> None:
+    stored = _stored(name, [(3, 1, 2, 2), (3, 1, 2, 2)], [], Axis=0, BatchDims=0)
+    operator = replace(stored.operators[0], inputs=inputs, outputs=outputs)
+    stored = replace(stored, operators=(operator,))
+    with pytest.raises(GraphError):
+        Translator(with_moves(with_islands(with_batch_in_front(stored)))).graph()
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "target", "numbers"),
+    [
+        ("BROADCAST_TO", (1, 1), (1, 2**30), [1, 2**30]),
+        ("BROADCAST_TO", (1, 1, 1, 1), (1, 2**9, 2**9, 2**9), [1, 2**9, 2**9, 2**9]),
+        ("BROADCAST_TO", (1, 1), (1, 0), [1, 0]),
+        ("BROADCAST_TO", (1, 1, 1), (1, 4), [1, 4]),
+    ],
+)
+def test_what_would_fill_the_memory_stays(
+    name: str, source: tuple[int, ...], target: tuple[int, ...], numbers: list[int]
+) -> None:
+    stored = _stored(name, [source, target], numbers)
+    assert with_moves(stored).operators == stored.operators
 
 
 def test_int8_is_not_negated() -> None:
