@@ -91,6 +91,12 @@ class Graph:
         if len(shapes) != len(self.tensors):
             raise GraphError("graph: two tensors have one name; names must be unique")
         written = {*self.inputs, *self.constants}
+        taken = {tensor.name for tensor in self.tensors if not tensor.constant}
+        if not {*self.inputs} <= taken or len({*self.inputs}) < len(self.inputs):
+            raise GraphError(
+                f"graph: the inputs are {', '.join(map(repr, self.inputs))}; allowed: names of "
+                "tensors that are no constants, each once"
+            )
         for tensor in self.tensors:
             if tensor.kind not in KINDS:
                 raise GraphError(

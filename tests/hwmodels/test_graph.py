@@ -39,6 +39,16 @@ def test_a_layer_that_cannot_be(fields: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "named"), [("x", "x"), ("x", "nowhere"), ("nowhere", "x"), ("x", "")]
+)
+def test_an_input_is_a_tensor_and_is_named_once(first: str, named: str) -> None:
+    assert small_graph().input == "x"
+    document = small_graph().to_json() | {"input": first, "beside": [named]}
+    with pytest.raises(GraphError, match=f"^graph: the inputs are '{first}', '{named}'; allowed"):
+        Graph.from_json(document)
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"activation": "relu7"}, r"activation: Input should be 'none'.*'relu6'.*found 'relu7'"),
