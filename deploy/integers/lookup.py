@@ -179,15 +179,20 @@ def _elu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
 
 def _gelu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     """x times the normal distribution's share below x."""
-    if not layer.approximate:
-        share = np.vectorize(lambda x: 1 + erf(float(x) * 0.5**0.5), otypes=[np.float32])
-        return _real(net, layer, lambda x: np.float32(0.5) * x * share(x))
-    root = np.float32(0.7978845608028654)  # of 2 / pi
-    return _real(
-        net,
-        layer,
-        lambda x: np.float32(0.5) * x * (1 + np.tanh(root * (x + np.float32(0.044715) * x**3))),
-    )
+    return _real(net, layer, _gelu_by_tanh if layer.approximate else _gelu_by_erf)
+
+
+def _gelu_by_erf(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    share = np.vectorize(lambda value: 1 + erf(float(value) * 0.5**0.5), otypes=[np.float32])
+    result: NDArray[np.float32] = np.float32(0.5) * x * share(x)
+    return result
+
+
+def _gelu_by_tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    bent = x + np.float32(0.044715) * x**3
+    twice = 1 + np.tanh(np.float32(0.7978845608028654) * bent)  # of the root of 2 / pi
+    result: NDArray[np.float32] = np.float32(0.5) * x * twice
+    return result
 
 
 def _neg(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
