@@ -53,7 +53,7 @@ def test_lowering_agrees_with_the_extracted_network_layer_by_layer(
 ) -> None:
     """Oracle: the graph run in float64 numpy by the plain definition of each operator."""
     torch.manual_seed(2)
-    for arch in random_archs[:80] + random_archs[300:330]:
+    for arch in random_archs[:50] + random_archs[150:170]:
         net = _owner(supernets, arch)
         statistics = net.recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)])
         network = net.extract(arch, statistics)
@@ -260,7 +260,7 @@ def test_every_parameter_is_used_by_some_network(supernets: dict[str, Supernet])
     torch.manual_seed(5)
     net = Supernet(SearchSpace.preset("tiny"))
     for arch in net.space:
-        if arch.id[0] in "01":  # one in eight is plenty
+        if arch.id[0] == "0":  # one in sixteen is plenty
             net(torch.randn(2, arch.channels, arch.samples), arch).square().mean().backward()
     unused = [name for name, value in net.named_parameters() if value.grad is None]
     assert unused == []
