@@ -194,12 +194,15 @@ def _refuse(text: str) -> None:
     raise ValueError(text)
 
 
-def _state(folder: Path) -> dict[str, tuple[int, int]]:
-    found = {}
-    for root, _, names in os.walk(folder):
-        for path in (os.path.join(root, name) for name in names):  # four times a case
-            stat = os.stat(path)
-            found[path] = (stat.st_size, stat.st_mtime_ns)
+def _state(folder: str | Path) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found |= _state(entry.path)
+            else:
+                stat = entry.stat()
+                found[entry.path] = (stat.st_size, stat.st_mtime_ns)
     return found
 
 
