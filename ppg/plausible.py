@@ -16,6 +16,7 @@ DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to 
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
 FROZEN_S = 60.0  # of one acceleration; a coarse sensor at rest has up to 26
+ANOTHER_UNIT = 100.0  # times as much as both others an axis changes, or as little
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
 
 _NOT_BPM = (
@@ -73,6 +74,23 @@ def median_acc_g(recording: Recording) -> float | None:
     return float(np.median(np.linalg.norm(recording.acc, axis=1)))
 
 
+def odd_axis(recording: Recording) -> str:
+    """A sentence on an axis whose unit is not that of the other two; empty if none is."""
+    if recording.acc is None:
+        return ""
+    changes = np.abs(np.diff(recording.acc, axis=0)).mean(axis=0, dtype=np.float64)
+    others_of = [np.delete(changes, axis) for axis in range(3)]
+    for name, one, others in zip("xyz", changes, others_of, strict=True):
+        more, less = one > ANOTHER_UNIT * others.max(), 0 < ANOTHER_UNIT * one < others.min()
+        if others.min() > 0 and (more or less):
+            ratio = one / others.mean() if more else others.mean() / one
+            return (
+                f"Its axis {name} changes {ratio:.0f} times as {'much' if more else 'little'} as "
+                "the others: it is in another unit, such as mg beside g."
+            )
+    return ""
+
+
 def frozen(recording: Recording) -> list[tuple[float, float]]:
     """Begin and end in s of times in which the acceleration stays at one value."""
     if recording.acc is None or recording.acc_hz is None:
@@ -98,7 +116,7 @@ def check_signals(where: str, recording: Recording, *, truncated: bool = False) 
     if median is not None and median > LARGEST_ACC_G:
         raise DataError(
             f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about "
-            f"1 and at most {LARGEST_ACC_G:g}. {unit_guess(median)}"
+            f"1 and at most {LARGEST_ACC_G:g}. {odd_axis(recording) or unit_guess(median)}"
         )
 
 

@@ -23,6 +23,8 @@ from ppg.ticks import rate_by_ticks, rounded_s
 
 GAP_S = 0.5  # a hole: what is longer is not interpolated
 EVEN = (0.4, 1.6)  # of the usual step; rounding to ms stays inside of it
+FEWEST_OF_A_PART = 200  # steps, of a file whose rate was changed,
+MOST_CUTS = 2  # in the whole, and in what is left of it
 EVEN_SHARE = 0.9  # of the steps, for times to be taken as they are
 BURST_STEPS = 5.0  # of the usual step; what is lost row by row is shorter
 UNEVEN = 0.1  # of the usual step; rounding makes less
@@ -84,17 +86,17 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     steps = np.diff(stamp_s)
     usual = float(np.median(steps))
     mean = float(steps[steps <= max(GAP_S, 20 * float(steps.mean()))].mean())
+    if rate_hz is None and len(parts := _parts(steps)) > 1:
+        return _of_parts(stamp_s, parts)
     if rate_hz is None:
         rate_hz = rate_by_ticks(stamp_s, mean)
     nominal = None
     if rate_hz is None and usual > TOGETHER * mean:
         nominal = _nominal(steps, usual)
     begins = steps > TOGETHER * mean if nominal is None else nominal
-    if rate_hz is None and nominal is None and usual > 0:
-        even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
-        if even.mean() >= EVEN_SHARE and not _in_packets(steps, usual):
-            row = _rows(stamp_s, steps, (float(steps[even].mean()), mean))
-            return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
+    if rate_hz is None and nominal is None and (even := _even(steps)) is not None:
+        row = _rows(stamp_s, steps, (float(steps[even].mean()), mean))
+        return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
     first = np.concatenate([[0], np.flatnonzero(begins) + 1])
     rows = np.diff(np.append(first, len(stamp_s)))  # (packets,)
     usual_rows = int(np.median(rows))
@@ -123,9 +125,9 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
         ),
         key=lambda line: round(line.spread_s, 6),
     )
-    half = len(first) // 2
+    halves = (slice(len(first) // 2), slice(len(first) // 2, None))
     row = line.place + line.lost
-    periods = [_slope(arrived[part], row[part]) for part in (slice(half), slice(half, None))]
+    periods = [_slope(arrived[part], row[part]) for part in halves]
     begin_s = line.measured_s - (line.place - begin) * line.period_s
     within = np.arange(len(stamp_s)) - np.repeat(first, rows)
     step_s = np.repeat(held / rows * line.period_s, rows)
@@ -142,10 +144,52 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
         )
     apart = abs(periods[0] / periods[1] - 1) > APART
     if rate_hz is None and (apart or lost > LOST_SHARE * len(stamp_s)):
-        halves = " and ".join(f"{1 / period:.4g}" for period in periods)
-        raise UnclearTimesError(f"{seen}, {halves} rows a second in its halves, {lost} rows lost")
+        came = [_slope(arrived[part], line.place[part]) for part in halves]
+        both = " and ".join(f"{1 / period:.4g}" for period in came)
+        raise UnclearTimesError(
+            f"{seen}, {both} rows a second came in its halves, {lost} fewer than the "
+            f"{1 / line.period_s:.4g} a second between losses"
+        )
     seen += f", {lost} rows lost" if lost > 0 else ""
     return RowTimes(time_s, _whole(1 / line.period_s), gaps, seen)
+
+
+def _even(steps: Times) -> NDArray[np.bool_] | None:
+    """`(steps,)` which of them are about the usual one, where nearly all are and no packets show."""
+    usual = float(np.median(steps))
+    even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
+    known = usual > 0 and even.mean() >= EVEN_SHARE and not _in_packets(steps, usual)
+    return even if known else None
+
+
+def _parts(steps: Times, *, cuts: int = MOST_CUTS) -> list[slice]:
+    """Parts of steps that are even by themselves, where a sensor was set to another rate; one
+    where the rate is one, none where that explains nothing."""
+    if _even(steps) is not None:
+        return [slice(0, len(steps))]
+    if cuts == 0 or len(steps) < 2 * FEWEST_OF_A_PART:
+        return []
+    size = np.log(np.maximum(steps, 1e-9))
+    at = int(np.abs(np.cumsum(size - size.mean())).argmax()) + 1
+    if not FEWEST_OF_A_PART <= at <= len(steps) - FEWEST_OF_A_PART:
+        return []
+    left, right = _parts(steps[:at], cuts=cuts - 1), _parts(steps[at:], cuts=cuts - 1)
+    right = [slice(at + part.start, at + part.stop) for part in right]
+    if not left or not right:
+        return []
+    before, after = (float(np.median(steps[part])) for part in (left[-1], right[0]))
+    return left + right if max(before / after, after / before) > EVEN[1] else []
+
+
+def _of_parts(stamp_s: Times, parts: list[slice]) -> RowTimes:
+    """Rows whose rate changed, at their times and the highest of the rates."""
+    slopes = [_slope(at := stamp_s[part], np.arange(len(at))) for part in parts]
+    rates = [_whole(1 / slope) for slope in slopes]
+    told = ", then ".join(
+        f"{hz:.4g} from {stamp_s[part.start] - stamp_s[0]:.0f} s on"
+        for hz, part in zip(rates, parts, strict=True)
+    )
+    return RowTimes(stamp_s, max(rates), _gaps(stamp_s), f"parts of different rates: {told}")
 
 
 def _rows(stamp_s: Times, steps: Times, periods: tuple[float, ...]) -> NDArray[np.float64]:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
-from ppg.inspection.signals import rate_error, reference_noise_bpm, signal_warnings, stuck
+from ppg.inspection.repeats import repeats
+from ppg.inspection.signals import (
+    halved,
+    rate_error,
+    reference_noise_bpm,
+    signal_warnings,
+    stuck,
+)
 from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, scaled
 from ppg.naive import at_rest, spectra
 from ppg.npz import folder as npz
@@ -170,9 +177,10 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score)
-    stays = stuck(recording)
-    drifts = None if stays else drift(recording, found)
-    faster = None if stays else scaled(recording, found, drifts)
+    again, wrong = repeats(recording), stuck(recording) or halved(recording, read)
+    known = not again and not wrong  # else what its clock and its rate seem to be has this cause
+    drifts = drift(recording, found) if known else None
+    faster = scaled(recording, found, drifts) if known else None
     drifts = drifts if faster is None else faster[1]
     aligned = recording
     if drifts is not None:
@@ -198,11 +206,11 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
         label_lag_s=float(recording.label_lag_s),
         lag=_shift(lag),
         drift=drifts,
-        rate_error=None if stays else error_of_rate,
+        rate_error=error_of_rate if known else None,
     )
     cautions = [*signal_warnings(recording), *channel_warnings(recording)]
-    cautions += [("reference", stays)] if stays else []
-    return row, score, [*cautions, *_label_warnings(row, lag)]
+    cautions += [("repeated rows", again)] * bool(again) + [("reference", wrong)] * bool(wrong)
+    return row, score, [*cautions, *_label_warnings(row, lag if known else None)]
 
 
 def _label_warnings(row: Looked, lag: Lag | None) -> Iterator[tuple[str, str]]:

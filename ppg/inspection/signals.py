@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ppg.label_lag import BLOCK, DRAWS, FAR_SHARE, FEWEST, NOTICED_RATE, comparable
 from ppg.naive import Spectra, spectra
-from ppg.plausible import GRAVITY_G, apart_s, frozen, median_acc_g, unit_guess
+from ppg.plausible import GRAVITY_G, apart_s, frozen, median_acc_g, odd_axis, unit_guess
 from ppg.recording import Recording
 from ppgnas.counts import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -22,6 +22,8 @@ COVERED_SHARE = 0.7
 STUCK_S = 60.0  # nobody's heart keeps one rate so long,
 STUCK_BPM = 3.0  # but that of a simulator does, and the PPG with it
 READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
+ALIKE = 0.08  # of a rate
+LEAP = 0.3  # octaves, about one, by which labels change from minute to minute; no heart does
 CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 AXES = "xyz"
 FEWEST_TRIPLES = 20
@@ -88,6 +90,39 @@ def stuck(recording: Recording) -> str:
         f"{end_s:.0f} s, and the beats of the PPG are not: a device that froze, a value that "
         "stands for none, or another column"
     )
+
+
+def halved(recording: Recording, found: Spectra) -> str:
+    """A sentence on minutes in which labels are half or twice the beats, and were not before or
+    are not after, though the beats went on; else empty."""
+    place = found.at(recording.window_start_s)
+    chosen = np.flatnonzero(comparable(recording) & (place >= 0))
+    if len(chosen) < 2 * BLOCK:
+        return ""
+    blocks = np.array_split(chosen, len(chosen) // BLOCK)
+    bpm = np.array([np.median(recording.hr_bpm[block]) for block in blocks])
+    ratio = [found.peak_bpm[place[block]] / recording.hr_bpm[block] for block in blocks]
+
+    def near(times: float) -> NDArray[np.bool_]:
+        shares = [np.mean(np.abs(one / times - 1) < ALIKE) for one in ratio]
+        return np.array([share >= READ_SHARE for share in shares])
+
+    right = near(1.0)
+    for times, what in ((2.0, "half"), (0.5, "twice")):
+        wrong = near(times)
+        known = np.flatnonzero(right | wrong)  # where labels leap, a minute may be neither
+        turns = (np.diff(known) <= 2) & (np.diff(right[known].astype(np.int8)) != 0)
+        leaps = np.abs(np.abs(np.diff(np.log2(bpm[known]))) - 1) < LEAP
+        if wrong.sum() < 2 or not (turns & leaps).any():
+            continue
+        start_s = recording.window_start_s[np.concatenate([blocks[i] for i in wrong.nonzero()[0]])]
+        return (
+            f"the heart rate is {what} the beats of the PPG in {wrong.sum()} of {len(blocks)} "
+            f"minutes, from {start_s.min():.0f} to {start_s.max() + WINDOW_S:.0f} s, and agrees "
+            "with them in others: the reference misses beats or counts some twice there; mark "
+            "such windows invalid"
+        )
+    return ""
 
 
 def references_note(recordings: Sequence[Recording]) -> str:
@@ -167,6 +202,9 @@ def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str
 def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
     median = median_acc_g(recording)
     low, high = GRAVITY_G
+    if odd := odd_axis(recording):
+        yield "acceleration unit", odd
+        return
     if median is None or low <= median <= high:
         return
     if median < low:

@@ -181,7 +181,9 @@ def test_a_long_pause_is_a_hole_and_no_reason_to_doubt() -> None:
 
 def test_times_that_no_rate_explains() -> None:
     half = _packets(_grid(25), 8, apart_s=1e-3)[1], 300 + _packets(_grid(50), 8, apart_s=1e-3)[1]
-    with pytest.raises(UnclearTimesError, match=r"rows a second in its halves, 7.* rows lost"):
+    with pytest.raises(
+        UnclearTimesError, match=r"rows a second came in its halves, 7.* fewer than"
+    ):
         row_times(np.concatenate(half))
     with pytest.raises(UnclearTimesError, match="3000 rows come in 3 packets of 1000 rows"):
         row_times(np.repeat([0.0, 20.0, 40.0], 1000))
@@ -216,3 +218,36 @@ def test_rows_that_a_phone_reads_now_and_then_lack_nothing(hz: float, every_s: f
     reads_s = np.cumsum(every_s + rng.exponential(0.02, int(320 / every_s)))
     found = row_times(reads_s[np.searchsorted(reads_s, true_s)])
     assert found.rate_hz == pytest.approx(hz, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(50, 300), (25, 300)],
+        [(25, 300), (50, 300)],
+        [(50, 60), (25, 600)],
+        [(100, 300), (25, 300)],
+        [(64, 200), (32, 200), (64, 200)],
+    ],
+)
+@pytest.mark.parametrize("tick_s", [0.0, 1e-3])
+def test_a_rate_that_was_changed(parts: list[tuple[int, int]], tick_s: float) -> None:
+    """Rows are where their times are, and not at one rate with others lost."""
+    begins_s = np.cumsum([0, *(seconds for _, seconds in parts)])
+    true_s = np.concatenate([b + _grid(*part) for b, part in zip(begins_s, parts, strict=False)])
+    stamp_s = np.round(true_s / tick_s) * tick_s if tick_s else true_s
+    found = row_times(stamp_s)
+    assert found.rate_hz == max(hz for hz, _ in parts) and found.gaps == ()
+    told = zip(parts, begins_s.tolist(), strict=False)
+    said = ", then ".join(f"{hz} from {begin} s on" for (hz, _), begin in told)
+    assert found.packets == f"parts of different rates: {said}"
+    np.testing.assert_array_equal(found.time_s, stamp_s)
+
+
+@pytest.mark.parametrize(("rows", "slower"), [(5, 25), (8, 20), (10, 30)])
+def test_packets_whose_rate_was_changed_have_their_own_figures(rows: int, slower: int) -> None:
+    packets = 200
+    step_s = rows / np.repeat([50.0, slower], packets)
+    with pytest.raises(UnclearTimesError) as caught:
+        row_times(np.repeat(np.cumsum(step_s), rows))
+    assert f"50 and {slower} rows a second came in its halves" in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -25,6 +26,12 @@ DAY_S = 86400.0
 HOUR_S = 3600.0
 SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
 TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
+LEAP_S = 18.0  # that GPS counts more than UTC, since 2017
+EPOCHS_S = {  # seconds from 1970 to their zero
+    "GPS": 315_964_800.0, "Garmin": 631_065_600.0, "Polar": 946_684_800.0, "Apple": 978_307_200.0,
+}  # fmt: skip
+LONG_AGO_S = (1e9, 1.26e9)  # 2001 to 2009, or from 2021 on by Garmin
+SINCE_2000_S = (5.5e8, UNIX_S[0])  # 2017 to 2026, by clocks that begin in 2000 or 2001
 FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
 LEAST_QUARTERS_H = (
@@ -39,8 +46,13 @@ _SPELT = re.compile(
     re.IGNORECASE,
 )
 _TOGETHER = re.compile(r"(\d{4})(\d{2})(\d{2})[T _](\d{2})(\d{2})(\d{2})")
+_DIGITS = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])([0-5]\d)([0-5]\d)\.?(\d*)"
+)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,:](\d{1,9}))?)?\s*([AaPp]\.?[Mm]\.?)?")
-_ZONE = re.compile(r"\s*(Z|UTC|GMT)?(?:([+-])(\d{1,2}):?(\d{2})?)?(?:\[[\w/+-]+\])?\s*")
+_ZONE = re.compile(
+    r"\s*(?:(Z|UTC|GMT)|[A-Z]{3,4})?(?:([+-])(\d{1,2}):?(\d{2})?)?(?:\[[\w/+-]+\])?\s*"
+)
 
 
 @dataclass(frozen=True)
@@ -117,11 +129,35 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
                 "us. Give `time_unit`."
             )
         found = CRYSTAL
-    time_s = values * TIME_UNITS[found]
-    absolute = UNIX_S[0] <= known[0] * TIME_UNITS[found] <= UNIX_S[1]
+    begin_s = known[0] * TIME_UNITS[found]
+    epoch_s, since = _epoch(f"{name} {table.units.get(name, '')}", begin_s, found)
+    absolute = UNIX_S[0] <= begin_s + epoch_s <= UNIX_S[1]
     counts = f"counts {CRYSTAL} s" if found == CRYSTAL else f"is in {found}"
-    said = "" if found in ("s", unit) else f"{name} {counts}"
+    told = " and ".join(filter(None, ("" if found in ("s", unit) else counts, since)))
+    time_s = values * TIME_UNITS[found] + epoch_s
+    said = f"{name} {told}" if told else ""
     return Clock(time_s, "utc" if absolute else "zero", said, TIME_UNITS[found])
+
+
+def _epoch(name: str, begin_s: float, unit: str) -> tuple[float, str]:
+    """Seconds to add for a zero other than 1970, and in words which one it is, or may be.
+
+    Args:
+        name: of the column, with its unit.
+        begin_s: of the first row, from that zero.
+    """
+    whose = next((of for of in ("GPS", "Garmin") if of.lower() in name.lower()), "")
+    if SINCE_2000_S[0] <= begin_s < SINCE_2000_S[1]:
+        whose = {"ns": "Polar", "s": "Apple"}.get(unit, whose)
+    maybe = not whose and LONG_AGO_S[0] <= begin_s < LONG_AGO_S[1]
+    epoch_s = EPOCHS_S["Garmin" if maybe else whose] if maybe or whose else 0.0
+    if not UNIX_S[0] <= begin_s + epoch_s <= time.time() or not epoch_s:  # nothing is of tomorrow
+        return 0.0, ""
+    zero, then, now = (started(at_s, "utc")[:10] for at_s in (epoch_s, begin_s, begin_s + epoch_s))
+    if maybe:
+        return 0.0, f"begins on {then}, or on {now} if it counts from {zero}, as Garmin does"
+    epoch_s -= LEAP_S if whose == "GPS" else 0.0
+    return epoch_s, f"counts from {zero}, as {whose} does: it begins on {now}"
 
 
 def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
@@ -178,10 +214,13 @@ def _set_by_an_hour(time_s: NDArray[np.float64]) -> tuple[int, float] | None:
 
 
 def in_digits(cell: str) -> str:
-    """`31-May-2024`, `May 31, 2024` and `20240531T140509` as other dates are written."""
+    """`31-May-2024`, `May 31, 2024`, `20240531T140509` and `20240531140509250` as other dates are
+    written."""
     if (found := _SPELT.match(cell)) and (found[1] is None) != (found[3] is None):
         month = _MONTHS.index(found[2].lower()) + 1
         return f"{found[4]}-{month}-{found[1] or found[3]}{cell[found.end() :]}"
+    if (found := _DIGITS.fullmatch(cell)) and (len(cell) in (14, 17) or "." in cell):
+        return "{}-{}-{}T{}:{}:{}.{}".format(*found.groups("0")).rstrip(".")
     return _TOGETHER.sub(r"\1-\2-\3T\4:\5:\6", cell, count=1)
 
 

@@ -18,8 +18,9 @@ _TIME = (
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
     "start time", "start", "sample time", "sampletime", "sensor time", "device time",
-    "system time", "recording time", "recorded at",
+    "system time", "recording time", "recorded at", "gps time", "garmin time",
 )  # fmt: skip
+_STAMP = {"timestamp", "timestampsync", "millis", "micros", "nanos"}
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
@@ -162,7 +163,7 @@ def guess(names: Sequence[str]) -> Columns:
         return next((plain[word] for word in wanted if word in plain), None)
 
     time = first(_TIME) or next(
-        (plain[word] for word in plain if {"timestamp", "timestampsync"} & set(word.split())), None
+        (plain[word] for word in plain if _STAMP & set(word.split())), None
     )
     if "date" in plain and time is not None and _plain(time) == "time":
         time = f"{plain['date']},{time}"

@@ -220,6 +220,12 @@ def _acceleration(
     if recipe.acc_per_g is not None:
         return signal, recipe.acc_per_g
     written = own.units.get(names[0], "")
+    each = [per_g(own.units.get(name, "")) or np.nan for name in names]
+    if np.ptp(each) > 0:  # one axis in mg beside two in g
+        series = replace(signal.series, values=signal.series.values * (each[0] / np.array(each)))
+        signal = replace(signal, series=series)
+        units = ", ".join(own.units[name] for name in names)
+        say(f"{own.path.name}: the axes of the acceleration are in {units}, as its names say.")
     said, (per, unit) = per_g(written), per_g_of(series.values)
     if said is not None:
         size = float(np.median(np.linalg.norm(series.values, axis=1)))

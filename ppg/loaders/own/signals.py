@@ -235,7 +235,8 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
     if not back.any() or back.all():
         return time_s, 0.0
     span_s = float(np.ptp(time_s[known]))
-    most_s = 5 * float(steps_s[~back].mean())  # from the last row before to the first one after
+    # From the last row before to the first one after; whole seconds are a step for many rows.
+    most_s = max(5 * float(steps_s[~back].mean()), float(steps_s.max()))
     units_s = dict.fromkeys((unit_s, 1e-3, 1e-6))  # of a counter whose file is in seconds, too
     for every_s in (
         *RUNS_OVER_S,

@@ -25,7 +25,7 @@ from ppg.loaders.own import serial
 from ppg.loaders.own.clocks import FASTEST_HZ
 from ppg.loaders.own.columns import guess
 from ppg.loaders.own.shapes import one_moment_a_row
-from ppg.loaders.own.table import Rows, Table
+from ppg.loaders.own.table import THOUSANDS, Rows, Table
 from ppg.plausible import SLOWEST_HZ
 from ppgnas.errors import DataError
 
@@ -129,7 +129,8 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
             )
     columns: list[list[str]] = [[] for _ in form.names]
     at: list[int] = []
-    width, names = len(form.names), list(form.names)
+    width, shortest = len(form.names), len(lines)  # cells
+    header = {text.strip() for text in lines[: form.first]}
     words: list[int] = []
     notes: list[str] = []
     for index, cells in _rows(path, lines, form):
@@ -137,10 +138,10 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
         if _words(cells, width):
             words.append(line)
             continue
-        if not any(cell.strip() for cell in cells) or [c.strip() for c in cells] == names:
+        if not any(cell.strip() for cell in cells) or lines[index].strip() in header:
             continue
         long = any(cell.strip() for cell in cells[width:])
-        if at and not long and len(cells) < width - 1 and index == len(lines) - 1:
+        if at and not long and len(cells) < min(width, shortest) and index == len(lines) - 1:
             notes.append(f"{path.name}: line {line}, the last one, is cut off and left out.")
             break
         if long or len(cells) < width - 1:
@@ -150,6 +151,7 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
                 f"names. {why if long else 'Is the file truncated?'}"
             )
         at.append(line)
+        shortest = min(shortest, len(cells))
         for column, cell in zip(columns, (*cells, "")[:width], strict=True):
             column.append(cell)
     if len(words) > MOST_WORDS * (len(at) + len(words)):
@@ -281,9 +283,11 @@ def _form(lines: list[str]) -> _Form:
         first -= 1
     names, units = _names(split[:first], width)
     rows = [cell for cells in split[first:] for cell in cells]
-    commas = any(_COMMA.fullmatch(cell) for cell in rows)
+    commas = [cell for cell in rows if _COMMA.fullmatch(cell)]
     points = any(_POINT.fullmatch(cell) for cell in rows)
-    comma = separator != "," and commas and not points
+    # Between commas they are in quotation marks, as numbers with marks between thousands are.
+    told = separator != "," or not all(map(THOUSANDS.fullmatch, commas))
+    comma = bool(commas) and told and not points
     return _Form(separator, names, units, begin + first, comma)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -45,3 +46,29 @@ def test_an_acceleration_that_froze(begin_s: int, lasts_s: int) -> None:
     start_s = one.window_start_s
     within = (start_s + 8 > begin_s) & (start_s < begin_s + lasts_s)
     np.testing.assert_array_equal(resting, ~within | (lasts_s < 60))
+
+
+@pytest.mark.parametrize(
+    ("axis", "factor", "said"),
+    [
+        (0, 1000, "x changes 1... times as much"),
+        (1, 1000, "y changes 1... times as much"),
+        (2, 1000, "z changes 1... times as much"),
+        (2, 1e-3, "z changes 1... times as little"),
+        (1, 9.80665, None),
+    ],
+)
+def test_an_axis_in_another_unit(axis: int, factor: float, said: str | None) -> None:
+    """Nothing is said of all three then, nor where a wrist could move so."""
+    one = _recording()
+    assert one.acc is not None
+    scale = np.ones(3)
+    scale[axis] = factor
+    rng = np.random.default_rng(0)
+    acc = one.acc + rng.normal(0, 0.1, one.acc.shape)
+    told = [*signal_warnings(replace(one, acc=(acc * scale).astype(np.float32)))]
+    odd = [message for _, message in told if "as the others" in message]
+    assert bool(odd) is bool(said)
+    if said:
+        assert [kind for kind, _ in told] == ["acceleration unit"]
+        assert re.search(said.replace("1...", r"(?:9\d\d|1\d\d\d)"), odd[0])
