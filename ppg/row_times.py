@@ -155,7 +155,7 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
 
 
 def _even(steps: Times) -> NDArray[np.bool_] | None:
-    """`(steps,)` which of them are about the usual one, where nearly all are and no packets show."""
+    """`(steps,)` which are about the usual one, where nearly all are and no packets show."""
     usual = float(np.median(steps))
     even = (steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)
     known = usual > 0 and even.mean() >= EVEN_SHARE and not _in_packets(steps, usual)

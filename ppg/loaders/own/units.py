@@ -15,8 +15,8 @@ LONGEST_PACKET = 1000.0  # of the mean step
 _SPELT = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
     "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
-    "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "millis": "ms", "micros": "us", "nanos": "ns", "minutes": "min",
-    "minute": "min", "1/32768 s": CRYSTAL,
+    "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "millis": "ms", "micros": "us",
+    "nanos": "ns", "minutes": "min", "minute": "min", "1/32768 s": CRYSTAL,
 }  # fmt: skip
 _PER_G = {
     "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY,
