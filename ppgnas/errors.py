@@ -51,6 +51,12 @@ class ExportError(PpgnasError, ValueError):
     exit_code = 1
 
 
+class OptionError(ExportError):
+    """An export or its check was asked for by a name or a number that no network allows."""
+
+    exit_code = 2
+
+
 class RunError(PpgnasError, RuntimeError):
     """A run directory is missing, incomplete or belongs to another run."""
 

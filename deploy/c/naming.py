@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.device.c_text import plain_name
-from ppgnas.errors import ExportError
+from ppgnas.errors import OptionError
 
 API_VERSION = 2
 """Of the calls in `model.h`; it grows with every change that a caller notices."""
@@ -82,19 +82,19 @@ def prefixed(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
     Functions, types and macros change, and `model.c`, `model.h` become `PREFIX_model.c` and `.h`.
 
     Raises:
-        ExportError: a prefix that is no name in C or begins names that the files have already.
+        OptionError: a prefix that is no name in C or begins names that the files have already.
     """
     if prefix == PREFIX:
         return dict(texts)
     if not _ALLOWED.fullmatch(prefix):
-        raise ExportError(
+        raise OptionError(
             f"`prefix` is {prefix!r}; allowed: 2 to 31 small letters, digits and underscores, a "
             "letter first and no underscore last"
         )
     taken = re.compile(rf"\b(?:{prefix}|{prefix.upper()})_\w+")
     for text in texts.values():
         if found := taken.search(_ORIGIN.sub("", text)):
-            raise ExportError(f"`prefix` {prefix!r} begins {found[0]} already; choose another")
+            raise OptionError(f"`prefix` {prefix!r} begins {found[0]} already; choose another")
 
     def renamed(text: str) -> str:
         text = re.sub(r"(?<!\w)(CONFIG_|-D)?PPG_", rf"\g<1>{prefix.upper()}_", text)

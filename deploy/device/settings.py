@@ -9,7 +9,7 @@ from fractions import Fraction
 from ppg.frontend import BAND_HZ
 from ppg.readout.smoothing import most_missing
 from ppg.windows import STREAM_HZ
-from ppgnas.errors import ExportError
+from ppgnas.errors import OptionError
 from ppgnas.task import TASK, Mode, Task
 
 MAX_RATE_HZ = 2000
@@ -56,22 +56,22 @@ class FrontEnd:
             if hz is None:
                 continue
             if not 2 * BAND_HZ[1] < hz <= MAX_RATE_HZ or hz.denominator > 1000:
-                raise ExportError(f"front end: {name} is {hz}; {_RATES}")
+                raise OptionError(f"front end: {name} is {hz}; {_RATES}")
         if self.rate_hz < 1 or self.window_steps > MAX_STEPS:
-            raise ExportError(
+            raise OptionError(
                 f"front end: rate_hz is {self.rate_hz}; allowed: 1 to "
                 f"{MAX_STEPS // self.task.window_s}"
             )
         if not 1 <= self.ppg_channels <= MAX_PPG_CHANNELS:
-            raise ExportError(
+            raise OptionError(
                 f"front end: ppg_channels is {self.ppg_channels}; allowed: 1 to {MAX_PPG_CHANNELS}"
             )
         if not 1 <= self.counts_per_g <= 32767:
-            raise ExportError(
+            raise OptionError(
                 f"front end: counts_per_g is {self.counts_per_g}; allowed: 1 to 32767"
             )
         if not 0 <= self.slack_s <= self.task.window_s:
-            raise ExportError(
+            raise OptionError(
                 f"front end: slack_s is {self.slack_s}; allowed: 0 to {self.task.window_s}"
             )
 
@@ -142,10 +142,10 @@ def exact_hz(hz: float) -> Fraction:
     """A rate read from a file as a fraction: 31.25 is 125/4.
 
     Raises:
-        ExportError: it is no finite number.
+        OptionError: it is no finite number.
     """
     if not math.isfinite(hz):
-        raise ExportError(f"front end: a rate is {hz}; {_RATES}")
+        raise OptionError(f"front end: a rate is {hz}; {_RATES}")
     return Fraction(hz).limit_denominator(1000)
 
 
@@ -153,10 +153,10 @@ def slack_of_fifo(fifo_s: float) -> Fraction:
     """The slack for sensors that hand out up to `fifo_s` seconds of samples at a time.
 
     Raises:
-        ExportError: they are longer than a ring can be.
+        OptionError: they are longer than a ring can be.
     """
     if not 0 <= fifo_s <= LONGEST_FIFO_S:
-        raise ExportError(
+        raise OptionError(
             f"front end: fifo_s is {fifo_s:g}; allowed: 0 to {LONGEST_FIFO_S:g} s. Empty longer "
             "FIFOs together, and push their samples in order of time"
         )

@@ -22,7 +22,7 @@ from pathlib import Path
 from deploy.emulation.linking import SUPPORT, linker_script, object_label
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_tool
-from ppgnas.errors import DependencyError, ToolError
+from ppgnas.errors import DependencyError, OptionError, ToolError
 
 C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 _COMMON_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections",
@@ -213,10 +213,10 @@ def find_compiler(name: str | None = None) -> Compiler:
     Raises:
         DependencyError: neither, or not the one asked for, is there; the message says how to get
             one.
-        ToolError: another name.
+        OptionError: another name.
     """
     if name not in (None, "zig", "gcc"):
-        raise ToolError(f"compiler {name!r} is unknown; allowed are zig and gcc")
+        raise OptionError(f"compiler {name!r} is unknown; allowed are zig and gcc")
     if name != "gcc":
         try:
             return zig()

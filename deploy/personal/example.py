@@ -16,7 +16,7 @@ from deploy.personal.head import Head, head_of
 from deploy.personal.kinds import KINDS, Kind
 from deploy.personal.memory import windows_in
 from deploy.personal.source import adapt_texts
-from ppgnas.errors import ExportError
+from ppgnas.errors import OptionError
 from ppgnas.parsing import one_of
 from ppgnas.task import TASK, Task
 
@@ -38,12 +38,12 @@ def adapting_of(kind: str, *, minutes: float, task: Task = TASK) -> Adapting:
     """From a kind and the longest calibration, of windows of a task.
 
     Raises:
-        ExportError: an unknown kind, or fewer minutes than windows are needed.
+        OptionError: an unknown kind, or fewer minutes than windows are needed.
     """
-    known = one_of("adapt", kind, KINDS, ExportError)
+    known = one_of("adapt", kind, KINDS, OptionError)
     windows = windows_in(minutes, task) if isfinite(minutes) else 0
     if not EXAMPLE_WINDOWS <= windows <= MOST_WINDOWS:
-        raise ExportError(
+        raise OptionError(
             f"`adapt_minutes` is {minutes:g}, which holds {windows} windows; allowed: "
             f"{EXAMPLE_WINDOWS} to {MOST_WINDOWS} windows"
         )

@@ -63,8 +63,8 @@ def reading_of(
     rate_hz = steps / task.window_s
     acceleration = channels > 1
     front_end = FrontEnd(
-        exact_hz(sensors.ppg_hz or rate_hz),
-        exact_hz(sensors.acc_hz or rate_hz) if acceleration else None,
+        exact_hz(rate_hz if sensors.ppg_hz is None else sensors.ppg_hz),
+        exact_hz(rate_hz if sensors.acc_hz is None else sensors.acc_hz) if acceleration else None,
         int(rate_hz),
         ppg_channels=sensors.ppg_channels,
         counts_per_g=sensors.counts_per_g,
