@@ -357,7 +357,7 @@ def _periods(arrived: Times, place: NDArray[np.int64]) -> tuple[float, float]:
     )
 
 
-def _slope(arrived: Times, row: NDArray[np.float64]) -> float:
+def _slope(arrived: Times, row: NDArray[np.floating] | NDArray[np.integer]) -> float:
     return float(np.polyfit(row - row[0], arrived - arrived[0], 1)[0])
 
 

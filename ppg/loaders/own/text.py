@@ -25,7 +25,7 @@ from ppg.loaders.own import serial
 from ppg.loaders.own.clocks import FASTEST_HZ
 from ppg.loaders.own.columns import guess
 from ppg.loaders.own.shapes import one_moment_a_row
-from ppg.loaders.own.table import THOUSANDS, Rows, Table
+from ppg.loaders.own.table import Rows, Table
 from ppg.plausible import SLOWEST_HZ
 from ppgnas.errors import DataError
 
@@ -283,11 +283,9 @@ def _form(lines: list[str]) -> _Form:
         first -= 1
     names, units = _names(split[:first], width)
     rows = [cell for cells in split[first:] for cell in cells]
-    commas = [cell for cell in rows if _COMMA.fullmatch(cell)]
+    commas = any(_COMMA.fullmatch(cell) for cell in rows)
     points = any(_POINT.fullmatch(cell) for cell in rows)
-    # Between commas they are in quotation marks, as numbers with marks between thousands are.
-    told = separator != "," or not all(map(THOUSANDS.fullmatch, commas))
-    comma = bool(commas) and told and not points
+    comma = separator != "," and commas and not points
     return _Form(separator, names, units, begin + first, comma)
 
 

@@ -1,4 +1,4 @@
-"""What loggers write that others do not: clocks of other zeros, digits alone, commas, cut ends."""
+"""What loggers write that others do not: clocks of other zeros, digits alone, cut ends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.own.raw import (
     ACC,
     AXES,
-    HR,
     NOON,
-    PPG,
     TIME_S,
     Form,
     check,
@@ -42,10 +40,6 @@ def in_ns(zero_s: int) -> Form:
 
 def digits(at: float) -> str:
     return (NOON + timedelta(seconds=at)).strftime("%Y%m%d%H%M%S%f")[:17]
-
-
-def comma(number: float, digits: int) -> str:
-    return '"' + f"{number:.{digits}f}".replace(".", ",") + '"'
 
 
 def with_header(lines: str) -> str:
@@ -113,22 +107,6 @@ def test_zeros_of_clocks(
 def test_times_and_headers(form: Form, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ((recording,), _) = converted(form, tmp_path, capsys)
     check(recording, form)
-
-
-@pytest.mark.parametrize("decimals", [1, 2, 3])
-def test_decimal_commas_in_quotation_marks(
-    decimals: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = columns(
-        "t,ppg,hr",
-        t=lambda i: comma(TIME_S[i], 2),
-        p=lambda i: comma(PPG[i], decimals),
-        h=lambda i: comma(HR[i], 1),
-    )
-    form = Form({"a.csv": made}, acceleration=False)
-    ((recording,), _) = converted(form, tmp_path, capsys)
-    check(recording, form)
-    assert recording.ppg[:, 0] == pytest.approx(PPG, abs=0.06)
 
 
 @pytest.mark.parametrize("end", ["90.00,5", "90.00,51000,0.0", "90.00,51000,0.0,0.0,1.0"])
