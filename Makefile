@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+# What setuptools warns of in every editable installation is nothing to act on.
+PIP_INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet \
+    --constraint constraints.txt --editable
 # The CPU build of torch takes 0.2 GB, the one with CUDA 5.9 GB. `make TORCH_INDEX=` takes the latter.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
