@@ -2,7 +2,8 @@
 
 A finalist goes on from there, so that no step is thrown away. The weights are read as they are,
 near the highest rate, with the statistics of normalisation settled. They are scored by the error
-of their readings and the expected error under their distribution together (docs/ranking.md).
+of their readings and the expected error under their distribution together, and by the readings of
+some training people: few search people alone say less (docs/ranking.md).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
-from distill.training.effort import rung_score
+from distill.training.effort import first_score, rung_score
 from distill.training.fit import ALONE, settle_norms
 from distill.training.metrics import note_search
 from distill.training.progress import Progress
@@ -39,24 +40,33 @@ class Begun:
     Attributes:
         expected_bpm: mean over search people of the expected absolute error of a window.
         mae_bpm: mean over search people of the error of the decoded reading.
+        train_mae_bpm: the same on some training people, from their recordings as they are.
         step_s: seconds that a step of it took, of its core.
     """
 
     expected_bpm: float
     mae_bpm: float
+    train_mae_bpm: float
     step_s: float
 
     @property
     def score_bpm(self) -> float:
-        """What networks are ordered by."""
+        """What networks are ordered by half way."""
         return rung_score(self.expected_bpm, self.mae_bpm)
 
+    @property
+    def first_score_bpm(self) -> float:
+        """The same after a first rung, when hardly any window was seen twice."""
+        return first_score(self.score_bpm, self.train_mae_bpm)
 
-def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -> Begun:
+
+def begin(
+    job: FinalistJob, search: WindowSet, train: WindowSet, kept: Path, progress: Progress
+) -> Begun:
     """Train up to `job.pause`, keep the weights and what they say in `kept`.
 
     Args:
-        search: windows of search people at the rate of the arch.
+        search, train: windows of search and of training people at the rate of the arch.
     """
     pool = open_pool(job.pool, device=job.device)
     network = placed(Network(job.arch), job.device)
@@ -71,6 +81,7 @@ def begin(job: FinalistJob, search: WindowSet, kept: Path, progress: Progress) -
     begun = Begun(
         mean_over_people(expected_error(logits, search.hr_bpm, search.task), search.person),
         raw_mae_bpm(logits, search),
+        raw_mae_bpm(float_logits(network, train), train),
         step_s,
     )
     note_search(job.log, job.float_steps, arithmetic="float", mae_bpm=begun.mae_bpm)

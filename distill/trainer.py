@@ -27,6 +27,7 @@ from distill.supernet_training import (
     Accept,
     InheritedAccuracy,
     SupernetJob,
+    thin,
     train_supernet,
 )
 from distill.teachers.choice import teacher_of
@@ -53,6 +54,8 @@ from search_spaces.supernet import Supernet
 RUNG_NAME: dict[Rung, str] = {"first rungs": "begun", "second rungs": "half-way"}
 INITIAL_NAME, INHERITED_NAME = "initial", "inherited"
 CALIBRATION_BATCHES = 2
+HEARD = 10
+"""Training people whose readings say how good a network is after a rung (docs/ranking.md)."""
 PACED = 5
 
 
@@ -271,7 +274,7 @@ class Trainer:
         missing = [arch for arch in archs if not self._begun_file(arch, kind).exists()]
         missing.sort(key=lambda arch: -plan(arch).values)  # the longest first: nobody waits for it
         jobs = [
-            (self._rung(job, kind), self._judges(job.arch), self._begun_file(job.arch, kind))
+            (self._rung(job, kind), *self._judges(job.arch), self._begun_file(job.arch, kind))
             for job in map(self._whole, missing)
         ]
         run_jobs(
@@ -288,15 +291,22 @@ class Trainer:
             given=self.site.workers,
         )
 
-    def _judges(self, arch: Arch) -> WindowSet:
-        """Windows of search people."""
+    def _judges(self, arch: Arch) -> tuple[WindowSet, WindowSet]:
+        """Windows of search people, and of some training people, a recording each."""
         inputs = InputSpec(arch.rate_hz, arch.acceleration, arch.task)
         if inputs not in self._judged_on:
-            self._judged_on[inputs] = windows_of(self.search, inputs, mode=self.mode)
+            first = {each.person: each for each in reversed(self.train)}
+            rng = random.Random(f"{self.seed} heard")
+            drawn = rng.sample(sorted(first), min(HEARD, len(first)))
+            heard = windows_of([first[who] for who in drawn], inputs, mode=self.mode)
+            self._judged_on[inputs] = (
+                windows_of(self.search, inputs, mode=self.mode),
+                heard.only(thin(heard, self.effort.search_windows)),
+            )
         return self._judged_on[inputs]
 
     @cached_property
-    def _judged_on(self) -> dict[InputSpec, WindowSet]:
+    def _judged_on(self) -> dict[InputSpec, tuple[WindowSet, WindowSet]]:
         return {}
 
     def _rung(self, job: FinalistJob, kind: Rung) -> FinalistJob:
@@ -340,7 +350,7 @@ class Trainer:
     ) -> None:
         run_jobs(
             retrain,
-            [(job, self._judges(job.arch)) for job in jobs],
+            [(job, self._judges(job.arch)[0]) for job in jobs],
             steps=[sum(part.steps for part in parts_of(job)) for job in jobs],
             begun=[job.float_steps_done for job in jobs],
             what="finalists",

@@ -31,6 +31,11 @@ def rung_score(expected_bpm: float, mae_bpm: float) -> float:
     return float(expected_bpm**0.25 * mae_bpm**0.75)
 
 
+def first_score(score_bpm: float, train_mae_bpm: float) -> float:
+    """What networks are ordered by after a first rung: few search people alone say little."""
+    return float((score_bpm * train_mae_bpm) ** 0.5)
+
+
 @dataclass(frozen=True)
 class Effort:
     """Training steps of each phase.

@@ -91,7 +91,7 @@ class Explorer:
     """The search of one run.
 
     Attributes:
-        begun: `Begun.score_bpm` of networks; grows as they are begun.
+        begun: `Begun.first_score_bpm` of networks; grows as they are begun.
     """
 
     space: SearchSpace
@@ -186,7 +186,7 @@ class Explorer:
         if new:
             with self.progress.phase(label) as tick:
                 said = self.trainer.begin_many(new, tick)
-            self.begun.update((a, s.score_bpm) for a, s in zip(new, said, strict=True))
+            self.begun.update((a, s.first_score_bpm) for a, s in zip(new, said, strict=True))
 
     def _study(self, label: str, share: float, name: str) -> list[Candidate]:
         forecaster = self._forecaster({})

@@ -120,7 +120,7 @@ class Forecaster:
     """Foretells networks from those that were begun, and from those that were trained whole.
 
     Args:
-        begun: networks with their error after the first rung in BPM, `Begun.score_bpm`.
+        begun: networks with their error after the first rung in BPM, `Begun.first_score_bpm`.
         whole: some of them with their int8 error after the whole training in BPM.
         scale: networks drawn from the space; figures are measured in their deviations.
     """

@@ -51,7 +51,7 @@ POLL_S = 1.0
 RETRIES: Final = 3
 _CONNECT_S = 20
 _ERROR_BPM = {
-    "first rungs": attrgetter("score_bpm"),
+    "first rungs": attrgetter("first_score_bpm"),
     "second rungs": attrgetter("score_bpm"),
     "finalists": attrgetter("search_mae_bpm"),
 }

@@ -171,7 +171,7 @@ def test_first_rung_and_finalist(
     save_checkpoint(weights, Network(arch))
     job = FinalistJob(arch, weights, pool, SHORT, 0, device=META)
     search = windows_of(people[3:], arch)
-    assert begin(job, search, tmp_path / "begun.safetensors", silent).mae_bpm > 0
+    assert begin(job, search, search, tmp_path / "begun.safetensors", silent).mae_bpm > 0
     (tmp_path / f"training-{arch.id}.safetensors").unlink(missing_ok=True)
     assert retrain(job, search, silent).search_mae_bpm > 0
     assert elsewhere.there > 100

@@ -82,7 +82,7 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 2)
-    search = windows_of(people[3:], ARCH)
+    search, train = windows_of(people[3:], ARCH), windows_of(people[:3], ARCH)
     given = trainer.from_nothing(ARCH)
     steps: list[int] = []
 
@@ -95,14 +95,14 @@ def test_a_killed_first_rung_continues_to_the_same_weights(
 
     kill = kill_at(4)
     whole, whole_kept = job("whole")
-    said = begin(whole, search, whole_kept, silent)
+    said = begin(whole, search, train, whole_kept, silent)
     killed, kept = job("killed")
     with pytest.raises(Killed):
-        begin(killed, search, kept, kill)
+        begin(killed, search, train, kept, kill)
     assert not kept.exists()
     clock = SimpleNamespace(perf_counter=iter([10.0, 16.0]).__next__)
     monkeypatch.setattr("distill.first_rung.time", clock)
-    again = begin(killed, search, kept, lambda done, *_: steps.append(done))
+    again = begin(killed, search, train, kept, lambda done, *_: steps.append(done))
     assert again.step_s == 2.0  # of the steps that were left
     assert replace(again, step_s=said.step_s) == said
     assert steps == [3, 4, 5]  # the state after 2 steps was kept
@@ -122,7 +122,7 @@ def test_the_pace_is_known_where_nothing_drawn_fits(trainer: Trainer) -> None:
 def test_a_finalist_goes_on_from_its_first_rung(
     trainer: Trainer, people: list[Recording], tmp_path: Path, fewer: int
 ) -> None:
-    search = windows_of(people[3:], ARCH)
+    search, train = windows_of(people[3:], ARCH), windows_of(people[:3], ARCH)
     given = trainer.from_nothing(ARCH)
     steps: list[int] = []
 
@@ -133,7 +133,7 @@ def test_a_finalist_goes_on_from_its_first_rung(
         return replace(given, weights=own)
 
     begun = replace(job("begun"), log=tmp_path / "metrics" / "network")
-    begin(replace(begun, pause=5), search, tmp_path / "begun.safetensors", silent)
+    begin(replace(begun, pause=5), search, train, tmp_path / "begun.safetensors", silent)
     effort = replace(begun.effort, finetune_steps=begun.effort.finetune_steps - fewer)
     found = retrain(replace(begun, effort=effort), search, lambda done, *_: steps.append(done))
     assert steps == list(range(6, effort.finetune_steps + effort.qat_steps + 1))
@@ -164,8 +164,12 @@ def test_what_was_begun_is_taken(trainer: Trainer, monkeypatch: pytest.MonkeyPat
     said = trainer.begin_many(archs, lambda done, total, note: trained.append(total))
     assert trained and all(isinstance(each, Begun) for each in said)
     assert all(0 < each.mae_bpm < 180 and each.expected_bpm > 0 for each in said)
-    for each in said:
-        assert each.score_bpm == pytest.approx(each.expected_bpm**0.25 * each.mae_bpm**0.75)
+    for arch, each in zip(archs, said, strict=True):
+        _, heard = trainer._judges(arch)
+        assert set(heard.people) == {each.person for each in trainer.train}
+        assert len(heard) <= trainer.effort.search_windows
+        assert each.first_score_bpm == pytest.approx((each.score_bpm * each.train_mae_bpm) ** 0.5)
+        assert 0 < each.train_mae_bpm < 180 and each.train_mae_bpm != each.mae_bpm
     again: list[int] = []
     assert trainer.begin_many(archs, lambda *_: again.append(1)) == said and again == []
 

@@ -136,13 +136,13 @@ def test_supernet(pool: Path, tmp_path: Path) -> None:
 
 
 def test_first_rung(people: list[Recording], pool: Path, tmp_path: Path) -> None:
-    search = windows_of(people[3:], ARCH)
+    search, heard = windows_of(people[3:], ARCH), windows_of(people[:3], ARCH)
     said = []
 
     def train(device: torch.device, own: Path, progress: Progress) -> None:
         job = job_on(device, own, pool)
         job = replace(job, pause=4)
-        said.append(begin(job, search, own / "begun.safetensors", progress))
+        said.append(begin(job, search, heard, own / "begun.safetensors", progress))
 
     agree(tmp_path, train)
     on_cpu, on_gpu = said

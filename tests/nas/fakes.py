@@ -145,7 +145,7 @@ class FakeTrainer(Base):
                 time.sleep(self.delay_s)
                 mark.touch()
             error = fake_mae(arch)
-            found.append(Begun(1.5 * error, 1.2 * error, STEP_S))
+            found.append(Begun(1.5 * error, 1.2 * error, error, STEP_S))
             progress(index + 1, len(archs), "")
         return found
 

@@ -47,7 +47,7 @@ class Sharing(FakeTrainer):
         queue = self.site.share.queue(kind, archs, self.effort)
         while (index := queue.claim()) is not None:
             self.calls.append(f"begin {archs[index].id}")
-            queue.done(index, SimpleNamespace(score_bpm=fake_mae(archs[index])))
+            queue.done(index, SimpleNamespace(first_score_bpm=fake_mae(archs[index])))
         RunDir(self.folder).finish()
 
 

@@ -102,6 +102,7 @@ def measure(
                 jacobian=jacobian_score(arch, batch, seed=config.seed),
                 first_expected_bpm=said.expected_bpm,
                 first_mae_bpm=said.mae_bpm,
+                first_train_mae_bpm=said.train_mae_bpm,
             )
         )
         write_kept(file_of(folder, arch), records[-1])

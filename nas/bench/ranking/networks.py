@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.training.effort import rung_score
+from distill.training.effort import first_score, rung_score
 from nas.explore.spread import spread
 from nas.run.documents import read_kept
 from ppgnas.errors import NothingFitsError
@@ -121,7 +121,7 @@ class NetworkRecord:
         latency_ms: on the default board.
         inherited_bpm: raw error on search people with the supernet's weights.
         jacobian: covariance score at random weights; higher is better.
-        first_expected_bpm, first_mae_bpm: see `distill.first_rung.Begun`.
+        first_expected_bpm, first_mae_bpm, first_train_mae_bpm: see `distill.first_rung.Begun`.
     """
 
     arch: Arch
@@ -132,6 +132,7 @@ class NetworkRecord:
     jacobian: float
     first_expected_bpm: float
     first_mae_bpm: float
+    first_train_mae_bpm: float
     full: Mapping[int, FullTraining] = field(default_factory=dict)
 
     @property
@@ -141,8 +142,9 @@ class NetworkRecord:
 
     @property
     def first_score_bpm(self) -> float:
-        """See `distill.first_rung.Begun.score_bpm`."""
-        return rung_score(self.first_expected_bpm, self.first_mae_bpm)
+        """See `distill.first_rung.Begun.first_score_bpm`."""
+        score_bpm = rung_score(self.first_expected_bpm, self.first_mae_bpm)
+        return first_score(score_bpm, self.first_train_mae_bpm)
 
 
 def file_of(folder: Path, arch: Arch) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from distill.training.effort import rung_score
+from distill.training.effort import first_score, rung_score
 from hwmodels.costs import Costs
 from nas.explore.evidence import INTERVAL_SDS, NEIGHBOURS_SHARE, Amount, Explorer, most_gain
 from nas.explore.finalists import choose_finalists
@@ -56,8 +56,13 @@ def explorer(folder: Path, calls: list[str], *, seed: int = 0) -> Explorer:
     return Explorer(TINY, PROBED, settings, cost_of, trainer, Lines(io.StringIO()), file)
 
 
-def rung_bpm(arch: Arch) -> float:
-    """What the trainer of tests says after a rung."""
+def first_bpm(arch: Arch) -> float:
+    """What the trainer of tests says after a first rung."""
+    return first_score(half_way_bpm(arch), fake_mae(arch))
+
+
+def half_way_bpm(arch: Arch) -> float:
+    """And half way, of search people alone."""
     return rung_score(1.5 * fake_mae(arch), 1.2 * fake_mae(arch))
 
 
@@ -159,7 +164,7 @@ def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
     assert [c.mae_bpm for c in feasible] == pytest.approx(found.bpm.tolist())
     assert [c.mae_low_bpm for c in feasible] == pytest.approx(found.quantile(-INTERVAL_SDS))
     assert [c.mae_high_bpm for c in feasible] == pytest.approx(found.quantile(INTERVAL_SDS))
-    assert all(c.first_bpm in (None, pytest.approx(rung_bpm(c.arch))) for c in feasible)
+    assert all(c.first_bpm in (None, pytest.approx(first_bpm(c.arch))) for c in feasible)
     unfit = [c for c in candidates if not c.feasible]
     assert unfit and all(c.mae_bpm is None and c.first_bpm is None for c in unfit)
 
@@ -173,7 +178,7 @@ def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
     assert calls[before:] == [f"second rungs {candidate.arch.id}" for candidate in some]
     archs = [c.arch for c in some]
     foretold = Forecaster(one.begun, {}, one.drawn).forecast(archs).mean
-    said = np.log([rung_bpm(arch) for arch in archs])
+    said = np.log([half_way_bpm(arch) for arch in archs])
     foretold += (said - foretold).mean()  # weights half way err more than whole ones
     found = np.log([c.mae_bpm or 0.0 for c in judged])
     nearer = np.abs(found - said) < np.abs(foretold - said)

@@ -103,7 +103,7 @@ def take_part(database: Database, folder: Path, work_s: float) -> None:
                 queue.pending()  # tells that this one is alive
                 time.sleep(0.05)
             time.sleep(work_s)
-            queue.done(index, SimpleNamespace(score_bpm=error_of(archs[index])))
+            queue.done(index, SimpleNamespace(first_score_bpm=error_of(archs[index])))
 
 
 def who_began(folder: Path) -> set[str]:
@@ -183,9 +183,9 @@ def test_what_waits_is_not_added_again_and_what_is_new_is(leading: Leading) -> N
 
     resumed = leading("again").queue("first rungs", archs, SMOKE)
     assert len(trials_of(database)) == 3 and resumed.claim() == 1
-    first.done(0, SimpleNamespace(score_bpm=1.5))
+    first.done(0, SimpleNamespace(first_score_bpm=1.5))
     assert first.pending() == {1}  # which the other does
-    resumed.done(1, SimpleNamespace(score_bpm=2.5))
+    resumed.done(1, SimpleNamespace(first_score_bpm=2.5))
     third = leading("again").queue("first rungs", archs[:1], SMOKE)  # its file was lost
     assert third.claim() == 0 and len(trials_of(database)) == 4
 
@@ -214,7 +214,7 @@ def test_what_is_enough_is_withdrawn(leading: Leading) -> None:
     assert queue.claim() == 0
     queue.withdraw()
     assert queue.pending() == {0} and queue.claim() is None
-    queue.done(0, SimpleNamespace(score_bpm=1.0))
+    queue.done(0, SimpleNamespace(first_score_bpm=1.0))
     assert queue.pending() == set()
 
 

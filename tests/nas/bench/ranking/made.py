@@ -52,6 +52,7 @@ def made_record(arch: Arch, place: int = 0) -> NetworkRecord:
         jacobian=-30.0 - place,
         first_expected_bpm=5.0 + place,
         first_mae_bpm=4.0,
+        first_train_mae_bpm=6.0 + (place % 2),
         full={0: full(0), 1: full(1)},
     )
 
@@ -86,7 +87,7 @@ class BenchTrainer(FakeTrainer):
         self, archs: Sequence[Arch], progress: Tick, kind: Rung = "first rungs"
     ) -> list[Begun]:
         errors = map(fake_mae, archs)
-        return [Begun(error, error, 0.02) for error in errors]
+        return [Begun(error, error, error, 0.02) for error in errors]
 
     def train_alone(
         self,
