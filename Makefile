@@ -22,7 +22,7 @@ help:
 
 venv: $(BIN)/python
 
-# The pip that comes with Python 3.11 takes three times as long as today's to find a hundred packages.
+# The pip that comes with Python 3.11 is slow at finding a hundred packages; today's is not.
 $(BIN)/python:
 	$(PYTHON) -m venv --upgrade-deps $(VENV)
 

@@ -147,8 +147,8 @@ def _epoch(name: str, begin_s: float, unit: str) -> tuple[float, str]:
         begin_s: of the first row, from that zero.
     """
     whose = next((of for of in ("GPS", "Garmin") if of.lower() in name.lower()), "")
-    if SINCE_2000_S[0] <= begin_s < SINCE_2000_S[1]:
-        whose = {"ns": "Polar", "s": "Apple"}.get(unit, whose)
+    if not whose and SINCE_2000_S[0] <= begin_s < SINCE_2000_S[1]:
+        whose = {"ns": "Polar", "s": "Apple"}.get(unit, "")
     maybe = not whose and LONG_AGO_S[0] <= begin_s < LONG_AGO_S[1]
     epoch_s = EPOCHS_S["Garmin" if maybe else whose] if maybe or whose else 0.0
     if not UNIX_S[0] <= begin_s + epoch_s <= time.time() or not epoch_s:  # nothing is of tomorrow

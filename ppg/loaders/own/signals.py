@@ -231,12 +231,12 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
     """
     known = np.flatnonzero(np.isfinite(time_s))
     steps_s = np.diff(time_s[known])
-    back = steps_s < 0
-    if not back.any() or back.all():
+    back, on = steps_s < 0, steps_s > 0
+    if not back.any() or not on.any():
         return time_s, 0.0
     span_s = float(np.ptp(time_s[known]))
-    # From the last row before to the first one after; whole seconds are a step for many rows.
-    most_s = max(5 * float(steps_s[~back].mean()), float(steps_s.max()))
+    # From the last row before to the first one after; of whole seconds most rows take no step.
+    most_s = 5 * float(steps_s[on].mean())
     units_s = dict.fromkeys((unit_s, 1e-3, 1e-6))  # of a counter whose file is in seconds, too
     for every_s in (
         *RUNS_OVER_S,

@@ -60,6 +60,9 @@ def test_what_goes_back_by_something_else_is_refused(tmp_path: Path) -> None:
     one_late = 1.76e9 + time
     one_late[400] -= 1.0  # a time of day never began anew, though it goes back by a second
     assert counted_on(one_late, unit_s=1.0)[1] == 0.0
+    # A hole does not make a clock that was set back by 50 s one of a minute that lost 10.
+    with_a_hole = np.r_[np.arange(0, 20, 0.02), np.arange(40, 60, 0.02), np.arange(10, 30, 0.02)]
+    assert counted_on(with_a_hole, unit_s=1.0)[1] == 0.0
 
 
 def _counting(folder: Path, name: str, counter: NDArray[np.int64], modulo: int = 2**32) -> Path:

@@ -28,8 +28,8 @@ NOON_UTC, NOON_LOCAL = "2024-05-31T12:00:00.000+00:00", "2024-05-31T12:00:00.000
 HEADER = f"t,ppg,{AXES},hr\n"
 
 
-def named(name: str, zero_s: int, started: str) -> Form:
-    text = rows(lambda at: f"{UTC_NOON - zero_s + at:.3f}")
+def named(name: str, zero_s: int, started: str, *, noon_s: int = UTC_NOON) -> Form:
+    text = rows(lambda at: f"{noon_s - zero_s + at:.3f}")
     return Form({"a.csv": f"{name},ppg,{AXES},hr\n{text}"}, started=started)
 
 
@@ -53,6 +53,12 @@ def with_header(lines: str) -> str:
     [
         (named("gps_time", 315_964_782, NOON_UTC), "counts from 1980-01-06, as GPS does"),
         (named("garmin_time", 631_065_600, NOON_UTC), "counts from 1989-12-31, as Garmin does"),
+        (  # of 2014, which Apple's would be 2025
+            named(
+                "garmin_time", 631_065_600, "2014-05-31T12:00:00.000+00:00", noon_s=1_401_537_600
+            ),
+            "counts from 1989-12-31, as Garmin does",
+        ),
         (named("time", 978_307_200, NOON_UTC), "counts from 2001-01-01, as Apple does"),
         (in_ns(946_684_800), "counts from 2000-01-01, as Polar does"),
         (
