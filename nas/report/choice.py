@@ -3,7 +3,8 @@
 Errors on search people and costs choose; errors on report people are told, and choose nothing. The
 rule is that of one standard error (Breiman et al., Classification and Regression Trees, 1984): a
 finalist gives way to one that costs no more in anything and less in something, if the errors of
-both cannot be told apart. Everybody who beats another costs less, so somebody stays unbeaten.
+both cannot be told apart and lie near each other: few people can tell nothing apart. Everybody who
+beats another costs less, so somebody stays unbeaten.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ COMPARED = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj", "power_mw")
 SEED_SHARE = 0.08
 """Another seed moves the difference of two errors by so much of them: 1.21 +- 0.07 BPM over five
 seeds (results/reference/records.md), times the root of two."""
+NEAR_SHARE = 0.25
+"""An error larger by more than so much of the other is not given up for less cost, however few
+people know of it."""
 
 
 def search_mae_bpm(finalist: Finalist) -> float:
@@ -45,6 +49,12 @@ def uncertainty_bpm(one: Finalist, other: Finalist) -> float:
 
 
 def beats(one: Finalist, other: Finalist) -> bool:
+    """Whether one costs less, nowhere more, and errs about as much on search people."""
+    near = search_mae_bpm(one) <= (1 + NEAR_SHARE) * search_mae_bpm(other)
+    return near and might_beat(one, other)
+
+
+def might_beat(one: Finalist, other: Finalist) -> bool:
     """Whether one costs less, nowhere more, and does not err clearly more on search people."""
     costs = [(one.cost(key), other.cost(key)) for key in COMPARED]
     return (
@@ -62,11 +72,14 @@ class Choice:
         finalist: the lowest error on search people; where others beat it, the lowest of those, and
             where all of these are beaten in turn, the lowest of all whom nobody beats.
         beater: who beats the lowest error on search people, itself where it can; None for nobody.
+        doubted_by: the lowest error of those that might beat the recommended one, were there more
+            search people; None for nobody.
         others: what each is known for -> finalist, without the recommended one.
     """
 
     finalist: Finalist
     beater: Finalist | None
+    doubted_by: Finalist | None
     others: dict[str, Finalist]
 
     @property
@@ -91,6 +104,14 @@ class Choice:
                     f"Of those that no other beats so, finalist {mine.number} errs least on "
                     f"search people: {fixed(search_mae_bpm(mine))} BPM."
                 )
+        if (cheaper := self.doubted_by) is not None:
+            apart = search_mae_bpm(cheaper) - search_mae_bpm(mine)
+            yield (
+                f"Finalist {cheaper.number} costs less and nowhere more: it errs by "
+                f"{fixed(apart)} BPM more on these search people, where other people or another "
+                f"seed move the difference by {fixed(uncertainty_bpm(cheaper, mine))}; more "
+                "people would tell."
+            )
         for number, other in {other.number: other for other in self.others.values()}.items():
             known_for = [what for what, one in self.others.items() if one is other]
             better, worse = differences(mine, other)
@@ -127,6 +148,7 @@ def choose(run: RunData) -> Choice | None:
     # A beater costs less than the lowest error does, which another unbeaten one may not.
     chosen = min([one for one in unbeaten if one in beaters] or unbeaten, key=search_mae_bpm)
     beater = chosen if chosen in beaters else min(beaters, key=search_mae_bpm, default=None)
+    doubting = [one for one in fitting if might_beat(one, chosen)]
     lowest_of: dict[str, Callable[[Finalist], float]] = {
         LOWEST: search_mae_bpm,
         "the smallest": lambda one: one.cost("flash_bytes"),
@@ -134,7 +156,8 @@ def choose(run: RunData) -> Choice | None:
         "the lowest error on report people": lambda one: one.card.report.mae_bpm,
     }
     others = {what: min(fitting, key=value) for what, value in lowest_of.items()}
-    return Choice(chosen, beater, {what: one for what, one in others.items() if one is not chosen})
+    others = {what: one for what, one in others.items() if one is not chosen}
+    return Choice(chosen, beater, min(doubting, key=search_mae_bpm, default=None), others)
 
 
 def differences(one: Finalist, other: Finalist) -> tuple[list[str], list[str]]:
