@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.integers import lookup, resizing
+from deploy.integers import joined, lookup, resizing
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, inputs_of, spread_window
@@ -164,12 +164,8 @@ class _Writer(Nodes):
             "sum": self._mean,
             "batch_matmul": self._batch_matmul,
             "softmax": self._softmax,
-            "add": self._joined,
-            "sub": self._joined,
-            "mul": self._joined,
-            "maximum": self._joined,
-            "minimum": self._joined,
-            "prelu": self._joined,
+            **dict.fromkeys(joined.RESULTS, self._joined),
+            "select": self._joined,
             "squared_difference": self._squared_difference,
             "concat": self._concat,
             "transpose": self._transpose,
@@ -330,10 +326,14 @@ class _Writer(Nodes):
     def _joined(self, layer: Layer) -> None:
         graph = self._net.graph
         real = [self._real(name, layer) for name in layer.inputs]
-        for index, name in enumerate(layer.inputs):
-            shape = graph.shape(name)
+        for index, shape in enumerate(map(graph.shape, layer.inputs)):
             if len(shape) == 2 and len(graph.shape(layer.output)) == 4:
                 real[index] = self._reshaped(real[index], f"{real[index]}4", (shape[1], 1, 1))
+        if layer.op == "select":
+            scale, zero_point = self._net.activations[layer.inputs[0]]
+            least = np.array((layer.threshold - 0.5 - zero_point) * scale, np.float32)
+            compared = [real[0], self._constant(f"{layer.output}:least", least)]
+            real[0] = self._node("Greater", compared, f"{layer.output}:above")
         self._quantized(real, layer)
 
     def _blocks(self, layer: Layer) -> None:

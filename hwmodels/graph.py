@@ -52,6 +52,7 @@ _RARE = {
     "in_float": False,
     "clip": 0.0,
     "adjoint": (False, False),
+    "threshold": 0,
     "channel_pads": (0, 0),
 }
 """Fields that a document holds only where they differ from this."""

@@ -68,6 +68,7 @@ class Layer:
         adjoint: of a `batch_matmul`: whether rows and columns of each input are swapped.
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
+        threshold: of a `select`: the least stored value of its first input that takes the second.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Layer:
     in_float: bool = False
     clip: float = 0.0
     adjoint: tuple[bool, bool] = (False, False)
+    threshold: int = 0
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -278,6 +280,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "in_float": tuple(TABLE_OPS),
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
+    "threshold": ("select",),
 }
 """Attributes and the operators that have them."""
 

@@ -23,7 +23,7 @@ Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add
              "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
              "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
              "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "lstm",
-             "batch_matmul"]  # fmt: skip
+             "batch_matmul", "select"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -197,6 +197,9 @@ OPERATORS: dict[Op, Operator] = {
     # Of one product, too: of short ones most is the rescaling of their sums.
     "batch_matmul": Operator(("BATCH_MATMUL",), 2, "BatchMatMulOptions", "MatMul", "product",
                              IMAGE, inputs=2, assumed=_assumed((4.0, 0.7, 40.0), 3072.0)),
+    # With the comparison of the first input with its threshold, which may be in float.
+    "select": Operator(("SELECT", "SELECT_V2"), 1, "", "Where", "same", inputs=3,
+                       keeps_scale=True, assumed=_assumed((40.0, 4.0, 200.0), 3072.0)),
 }  # fmt: skip
 
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)

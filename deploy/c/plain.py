@@ -91,11 +91,12 @@ def _pairwise(
     """A loop over the output; `result` is C with places for one element of each input."""
     graph = c.net.graph
     whole = graph.shape(layer.output)
-    own, other = (_index(graph.shape(name), whole, layer) for name in layer.inputs)
+    places = [_index(graph.shape(name), whole, layer) for name in layer.inputs]
+    elements = [f"x{index}[{place}]" for index, place in enumerate(places)]
     lines = [
         *([declared] if declared else []),
         f"for (int i = 0; i < {prod(whole)}; i++) {{",
-        f"    y[i] = (int8_t){result.format(f'x0[{own}]', f'x1[{other}]')};",
+        f"    y[i] = (int8_t){result.format(*elements)};",
         "}",
     ]
     return gather(c, lines, *arguments, extra=extra)
@@ -135,6 +136,17 @@ def _mul(c: Context, layer: Layer) -> Call:
 def _larger(c: Context, layer: Layer) -> Call:
     sign = ">" if layer.op == "maximum" else "<"
     return _pairwise(c, layer, f"({{0}} {sign} {{1}} ? {{0}} : {{1}})", extra="")
+
+
+def _select(c: Context, layer: Layer) -> Call:
+    """The threshold is handed over: one that nothing reaches would be a warning as a constant."""
+    return _pairwise(
+        c,
+        layer,
+        "({} >= least ? {} : {})",
+        str(layer.threshold),
+        extra=", int32_t least",
+    )
 
 
 def _prelu(c: Context, layer: Layer) -> Call:
@@ -347,6 +359,7 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "maximum": _larger,
     "minimum": _larger,
     "prelu": _prelu,
+    "select": _select,
     "squared_difference": _squared_difference,
     "concat": _concat,
     "transpose": _strided,

@@ -192,18 +192,31 @@ def _joined(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     table = np.clip(results, low, high).astype(np.float32).ravel()
     # (256 * 256,): row = first input, column = second, both counted from the smallest int8
     origin = np.float32((zeros[0] + 128) * 256 + (zeros[1] + 128))
-    rank = len(net.graph.shape(layer.output))
 
-    def join(first: Centred, second: Centred) -> Centred:
-        # Sizes are aligned at the channels; one of 1 stands for any.
-        first, second = (x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:])
-                         for x in (first, second))  # fmt: skip
+    def join(*inputs: Centred) -> Centred:
+        first, second = _aligned(net, layer, inputs)
         index = first * np.float32(256) + second
         index += origin
         # "wrap" spares numpy a check of every index; they are in range by construction.
         return np.take(table, index.astype(np.intp), mode="wrap")
 
     return join
+
+
+def _aligned(net: QuantizedNet, layer: Layer, inputs: tuple[Centred, ...]) -> list[Centred]:
+    """Sizes are aligned at the channels; one of 1 stands for any."""
+    rank = len(net.graph.shape(layer.output))
+    return [x.reshape(len(x), *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs]
+
+
+def _select(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+    least = layer.threshold - net.activations[layer.inputs[0]][1]
+
+    def select(*inputs: Centred) -> Centred:
+        compared, above, below = _aligned(net, layer, inputs)
+        return np.where(compared >= least, above, below)
+
+    return select
 
 
 def _pad(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -271,18 +284,10 @@ def _resize_bilinear(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     zero_point = net.activations[layer.output][1]
     source, target = net.graph.shape(layer.inputs[0]), net.graph.shape(layer.output)
     axes = [resizing.between(source[axis], target[axis], layer.grid) for axis in (1, 2)]
-    one = 1 << resizing.FRACTION_BITS
-
-    def resize(x: Centred) -> Centred:
-        # Stored values are weighed: their sum, and not that of centred ones, is rounded.
-        sums = x.astype(np.int64) + zero_point
-        for axis, (lower, upper, beyond) in enumerate(axes, start=1):
-            weights = beyond.reshape(-1, *(1,) * (3 - axis))
-            sums = sums.take(lower, axis) * (one - weights) + sums.take(upper, axis) * weights
-        mean = fixed_point.rounded_mean(sums, one * one)
-        return (mean - zero_point).astype(np.float32)
-
-    return resize
+    # Stored values are weighed: their sum, and not that of centred ones, is rounded.
+    return lambda x: (
+        resizing.bilinear(x.astype(np.int64) + zero_point, axes) - zero_point
+    ).astype(np.float32)
 
 
 def _reduce_max(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -308,12 +313,7 @@ def _batch_matmul(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 def _softmax(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     scale = net.activations[layer.inputs[0]][0]
     zero_point = net.activations[layer.output][1]
-
-    def softmax(x: Centred) -> Centred:
-        stored = fixed_softmax(x.astype(np.int64), scale)
-        return (stored - zero_point).astype(np.float32)
-
-    return softmax
+    return lambda x: (fixed_softmax(x.astype(np.int64), scale) - zero_point).astype(np.float32)
 
 
 def _avg_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -366,11 +366,7 @@ def _lookup(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     table = lookup.table(net, layer, litert=rule == "litert").astype(np.float32) - np.float32(
         after
     )
-
-    def look_up(x: Centred) -> Centred:
-        return table[(x + np.float32(before + 128)).astype(np.intp)]
-
-    return look_up
+    return lambda x: table[(x + np.float32(before + 128)).astype(np.intp)]
 
 
 MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
@@ -380,6 +376,7 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "fully_connected": _fully_connected,
     "lstm": _lstm,
     **dict.fromkeys(joined.RESULTS, _joined),
+    "select": _select,
     "concat": _concat,
     "transpose": _transpose,
     "slice": _slice,

@@ -14,6 +14,7 @@ fused activation's int8 limits less the output zero point:
     add               y = clamp(M_out(M_1(x1 * 2^20) + M_2(x2 * 2^20)))
     sub, mul          as add, the second input negative; y = clamp(M'(x1 * x2))
     maximum, minimum, prelu, squared_difference   see `deploy.integers.joined`
+    select            stored x2 where stored x1 >= threshold, else stored x3
     pad, reshape, concat, transpose, slice, space_to_depth, depth_to_space
                       the stored bytes; padding is the zero point
     avg_pool          stored y = clamp(sum of stored x / count), ties away from zero

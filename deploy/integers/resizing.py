@@ -6,9 +6,12 @@ resize_bilinear.h}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.integers import fixed_point
 from hwmodels.operators import Grid
 
 Ints = NDArray[np.int64]
@@ -47,3 +50,12 @@ def between(size: int, wanted: int, grid: Grid) -> tuple[Ints, Ints, Ints]:
     upper = np.clip(-(-at >> FRACTION_BITS), 0, size - 1)
     # A position before the first pixel lies between it and itself.
     return lower, upper, at - (lower << FRACTION_BITS)
+
+
+def bilinear(stored: Ints, axes: Sequence[tuple[Ints, Ints, Ints]]) -> Ints:
+    """`(windows, height, width, channels)` stored values, resized; `axes` are of `between`."""
+    one = 1 << FRACTION_BITS
+    for axis, (lower, upper, beyond) in enumerate(axes, start=1):
+        weights = beyond.reshape(-1, *(1,) * (3 - axis))
+        stored = stored.take(lower, axis) * (one - weights) + stored.take(upper, axis) * weights
+    return fixed_point.rounded_mean(stored, one * one)

@@ -36,7 +36,7 @@ _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "Ellip
                 "TimeMajor", "AdjX", "AdjY")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
 _MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions"}
-"""Options of operators that `deploy.tflite.moved` rewrites."""
+"""Options of operators that `deploy.tflite.forms.moved` rewrites."""
 # What reading a table of flatbuffers beyond its end, or a code that nobody knows, may raise.
 _DAMAGED = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)
 _PLACEHOLDER = 127  # in the old one-byte field: the code stands in the newer field

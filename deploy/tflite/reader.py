@@ -12,6 +12,7 @@ is named by the tensor that it writes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ import numpy as np
 
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
-from deploy.tflite.dilated import with_views
-from deploy.tflite.fronted import with_batch_in_front
-from deploy.tflite.islands import with_islands
-from deploy.tflite.moved import with_moves
+from deploy.tflite.forms.choices import with_choices
+from deploy.tflite.forms.dilated import with_views
+from deploy.tflite.forms.fronted import with_batch_in_front
+from deploy.tflite.forms.islands import with_islands
+from deploy.tflite.forms.moved import with_moves
+from deploy.tflite.forms.rows import with_rows
 from deploy.tflite.parse import StoredModel, parse
-from deploy.tflite.rows import with_rows
 from deploy.tflite.stored_net import net_of
 from deploy.tflite.translate import Translator
 from hwmodels.graph import Graph
@@ -88,7 +90,8 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         source = content_of(source)
     name = name or "the TFLite file"
     parsed = parse(source, name=name)
-    stored = with_moves(with_islands(with_batch_in_front(with_views(with_rows(parsed)))))
+    forms = (with_rows, with_views, with_batch_in_front, with_choices, with_islands, with_moves)
+    stored = reduce(lambda model, form: form(model), forms, parsed)
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)
     try:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from deploy.tflite import lstm, slices
-from deploy.tflite.islands import float_tensors
+from deploy.tflite.forms.islands import float_tensors
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
 from hwmodels.operators import (
@@ -180,6 +180,11 @@ class Translator:
         inputs = operator.inputs[:wanted]
         if len(inputs) < wanted or min(inputs) < 0:
             raise self._fail(f"it has {len(operator.inputs)} inputs; needed: {wanted}")
+        if op == "select" and "Threshold" not in operator.options:
+            raise self._fail(
+                "it chooses by something else than an int8 tensor that is compared with one "
+                "constant. Write that part with other layers and convert again"
+            )
         target = operator.outputs[0]
         islands = self._islands
         for tensor in inputs:
@@ -260,6 +265,7 @@ class Translator:
             slope=float(options.get("Alpha", 0.0)),
             approximate=bool(options.get("Approximate")),
             adjoint=(bool(options.get("AdjX")), bool(options.get("AdjY"))),
+            threshold=int(options.get("Threshold", 0)),
         )
 
     def _grid(self, operator: StoredOperator) -> Grid:

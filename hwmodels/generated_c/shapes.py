@@ -181,7 +181,7 @@ _SAME_LOOPS: dict[Op, Op] = {
     **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg"), "logistic"),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     "sum": "mean",
-    **dict.fromkeys(("maximum", "minimum", "prelu"), "mul"),
+    **dict.fromkeys(("maximum", "minimum", "prelu", "select"), "mul"),
 }
 """Operators whose plain loops are those of one that was counted."""
 

@@ -276,7 +276,7 @@ def autoencoder(x: Tensor) -> Tensor:
 
 
 def selected(x: Tensor) -> Tensor:
-    """Holds what has no cost: comparisons."""
+    """A leaky slope by a comparison."""
     x = k.Conv1D(8, 3, padding="same")(x)
     return k.Dense(4)(k.GlobalAveragePooling1D()(keras.ops.where(x > 0, x, x * 0.5)))
 

@@ -112,6 +112,23 @@ def grouped_norm() -> nn.Module:
     )
 
 
+def curves() -> nn.Module:
+    """Activations that the converter writes with comparisons, in part in float."""
+    return nn.Sequential(
+        nn.Conv1d(2, 8, 5, stride=2, padding=2),
+        nn.ELU(),
+        nn.Conv1d(8, 8, 3, padding=1),
+        nn.SELU(),
+        nn.Conv1d(8, 8, 3, padding=1),
+        nn.Mish(),
+        nn.Conv1d(8, 8, 3, padding=1),
+        nn.Softplus(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(8, 5),
+    )
+
+
 def branches() -> nn.Module:
     """PPG and acceleration through layers of their own to 180 classes."""
 
@@ -136,6 +153,7 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (unet, ((1, 32),)),
     (bidirectional, ((2, 5),)),
     (grouped_norm, ((2, 32),)),
+    (curves, ((2, 32),)),
     (branches, ((1, 128), (3, 128))),
 )
 

@@ -13,9 +13,9 @@ import pytest
 
 from deploy.integers import reference
 from deploy.tflite import runtime
-from deploy.tflite.fronted import with_batch_in_front
-from deploy.tflite.islands import with_islands
-from deploy.tflite.moved import _MAKERS, with_moves
+from deploy.tflite.forms.fronted import with_batch_in_front
+from deploy.tflite.forms.islands import with_islands
+from deploy.tflite.forms.moved import _MAKERS, with_moves
 from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
 from deploy.tflite.reader import read
 from deploy.tflite.stored_net import net_of

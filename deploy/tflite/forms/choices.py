@@ -1,0 +1,91 @@
+"""`SELECT` by a comparison with a constant, as `where(x > 0, ...)` and ELU of PyTorch have it.
+
+The comparison, in int8 or behind a `DEQUANTIZE`, says of each of 256 stored values which input is
+taken; it rises or falls once, so the two operators are one with a threshold among stored values.
+
+Reference: tensorflow/lite/kernels/internal/reference/comparisons.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.integers import fixed_point
+from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from hwmodels.operators import OPERATORS
+
+_COMPARED: dict[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
+    "GREATER": np.greater,
+    "GREATER_EQUAL": np.greater_equal,
+    "LESS": np.less,
+    "LESS_EQUAL": np.less_equal,
+}
+_LEFT_SHIFT = 8  # headroom that TFLite gives compared int8 values
+
+
+def with_choices(stored: StoredModel) -> StoredModel:
+    """The model with such pairs as one `SELECT` of the compared tensor and both inputs."""
+    writers = {o.outputs[0]: o for o in stored.operators if len(o.outputs) == 1}
+    operators = [_chosen(stored, operator, writers) for operator in stored.operators]
+    if operators == [*stored.operators]:
+        return stored
+    for names in (_COMPARED, ("DEQUANTIZE",)):  # that nobody reads any more
+        read = {*stored.outputs, *(index for one in operators for index in one.inputs)}
+        operators = [one for one in operators if one.name not in names or read & {*one.outputs}]
+    return replace(stored, operators=tuple(operators))
+
+
+def _chosen(
+    stored: StoredModel, operator: StoredOperator, writers: dict[int, StoredOperator]
+) -> StoredOperator:
+    if operator.name not in OPERATORS["select"].tflite or len(operator.inputs) != 3:
+        return operator
+    condition, *inputs = operator.inputs
+    compared = writers.get(condition)
+    if compared is None or compared.name not in _COMPARED or len(compared.inputs) != 2:
+        return operator
+    sides, source = [], -1
+    for index in compared.inputs:
+        tensor, before = stored.tensors[index], writers.get(index)
+        if tensor.content is not None:
+            sides.append(_constant(tensor))
+            continue
+        in_float = tensor.kind == "FLOAT32" and before is not None
+        if in_float and before is not None and before.name == "DEQUANTIZE":
+            tensor = stored.tensors[before.inputs[0]]
+            index = before.inputs[0]
+        if tensor.kind != "INT8" or len(tensor.scales) != 1 or source >= 0:
+            return operator
+        source = index
+        sides.append(_compared(tensor, np.arange(-128, 128), in_float=in_float))
+    if source < 0 or any(side is None for side in sides):
+        return operator
+    taken = np.broadcast_to(_COMPARED[compared.name](*sides), (256,))
+    if taken[0] and not taken[-1]:  # of small values the first input
+        taken, inputs = ~taken, inputs[::-1]
+    threshold = 128 - int(taken.sum())
+    return replace(operator, inputs=(source, *inputs), options={"Threshold": threshold})
+
+
+def _constant(tensor: StoredTensor) -> Any:
+    """What a value is compared with; None where it is not one number."""
+    content = tensor.content or b""
+    if tensor.kind == "FLOAT32" and len(content) == 4:
+        return np.frombuffer(content, "<f4")[0]
+    if tensor.kind == "INT8" and len(content) == 1 and len(tensor.scales) == 1:
+        return _compared(tensor, np.frombuffer(content, np.int8).astype(np.int64), in_float=False)
+    return None
+
+
+def _compared(tensor: StoredTensor, values: NDArray[np.int64], *, in_float: bool) -> NDArray[Any]:
+    """Stored values as the comparison sees them."""
+    centred = values - int(tensor.zero_points[0])
+    if in_float:
+        return centred * np.float32(tensor.scales[0])
+    by = fixed_point.quantize_multiplier(float(tensor.scales[0]))
+    return fixed_point.multiply(centred << _LEFT_SHIFT, by)
