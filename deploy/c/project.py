@@ -170,7 +170,7 @@ def _readme(
         out_scale=f"{out_scale:.9g}",
         state_bytes="" if stream is None else stream.state_bytes,
     )
-    stack = STACK_BYTES if stream is None else STREAM_STACK_BYTES
+    stack = (STACK_BYTES if stream is None else STREAM_STACK_BYTES)[: None if reading else 1]
     return _filled(
         "README.md",
         title=" ".join(map(plain_name, title.split())),

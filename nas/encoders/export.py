@@ -10,6 +10,7 @@ from nas.models.export import FILES, C, check_formats, write_files
 from nas.run.documents import read_document
 from ppgnas import __version__
 from ppgnas.errors import ExportError
+from ppgnas.files import sha256_of
 
 
 def is_encoder(path: Path) -> bool:
@@ -61,10 +62,12 @@ def _project(folder: Path, card: EncoderCard, prefix: str) -> dict[str, bytes]:
         net,
         noise,
         title=f"ppgnas encoder {card.arch.id}",
-        identity=Identity(card.arch.id, folder.name, __version__, card.fingerprint),
+        identity=Identity(
+            card.arch.id, folder.name, __version__, sha256_of(folder / "weights.safetensors")
+        ),
         prefix=prefix,
         speed=(
-            f"`{prefix}_infer` embeds {card.segment_s} s of acceleration into {card.dimensions} "
+            f"`ppg_infer` embeds {card.segment_s} s of acceleration into {card.dimensions} "
             f"numbers; on {card.costs.board}, predicted by engine {card.costs.engine}: "
             f"{seen.value:.3g} ms ({seen.low:.3g} to {seen.high:.3g})."
         ),

@@ -16,6 +16,7 @@ from ppg.npz.folder import write_folder
 from ppg.segments.cut import SAMPLES
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import DataError, RunError
+from ppgnas.files import sha256_of
 
 COSTS = {"space": "default", "board": "stm32h743", "engine": "ppgnas-c"}
 
@@ -59,6 +60,15 @@ def test_from_recordings_to_embeddings_on_a_chip(asked: PretrainConfig, tmp_path
     assert "embeds 30 s of acceleration into 32 numbers" in (
         tmp_path / "firmware" / "README.md"
     ).read_text(encoding="utf-8")
+    for prefix in ("ppg", "enc", "my_acc"):
+        made = tmp_path / prefix
+        export_encoder(folder, ["c"], made, prefix=prefix)
+        header = made / ("model.h" if prefix == "ppg" else f"{prefix}_model.h")
+        assert sha256_of(folder / "weights.safetensors") in header.read_text(encoding="utf-8")
+        readme = (made / "README.md").read_text(encoding="utf-8")
+        assert f"| `{prefix}_infer` | " in readme
+        assert f"{prefix}_predict" not in readme
+        assert f"`{prefix}_infer` embeds 30 s" in readme
     recording = synthesize(people=1, minutes=1.0, seed=9)[0]
     for path, dimensions in ((ppg, 124), (folder, 32)):
         found = embeddings_of(find_encoder(path), recording)
