@@ -11,7 +11,7 @@ import inspect
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -27,6 +27,8 @@ from ppgnas.task import Mode
 Parameters = ParamSpec("Parameters")
 
 INTERRUPTED = 130
+_OUTPUTS = ("out", "plot", "page")
+"""Parameters of verbs that name what is written."""
 
 
 def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -42,6 +44,8 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 # As a path it would mean the working folder.
                 empty = f"`{name}` is empty, perhaps an unset variable of the shell"
                 _leave(_with_options(empty, function), 2)
+        if twice := _one_place(kwargs):
+            _leave(_with_options(twice, function), 2)
         try:
             function(*args, **kwargs)
         except PpgnasError as error:
@@ -95,6 +99,22 @@ def _with_options(message: str, function: Callable[..., None]) -> str:
                 shown = names[0] if names else f"--{name.replace('_', '-')}"
                 message = message.replace(f"`{name}`", shown)
     return message
+
+
+def _one_place(values: Mapping[str, object]) -> str:
+    """What is wrong with an output that would be written over what is read, or another output."""
+    named = [
+        (name, Path(each).resolve())
+        for name, given in values.items()
+        for each in (given if isinstance(given, list) else [given])
+        if isinstance(each, str) and "\0" not in each
+    ]
+    for name, out in named:
+        for other, path in named:
+            if name in _OUTPUTS and other != name and path == out:
+                if other in _OUTPUTS or path.is_file():
+                    return f"`{name}` and `{other}` are one file, {out}; name another to write"
+    return ""
 
 
 def _leave(message: str, code: int) -> None:

@@ -326,7 +326,7 @@ def true_times(
     say(
         f"{path.name}: {what} has {found.rate_hz:.6g} rows a second by its times"
         + (f", in {found.packets}" if found.packets else "")
-        + (f"; {len(found.gaps)} holes of {lost_s:.1f} s in all" if found.gaps else "")
+        + (f"; {counted(len(found.gaps), 'hole')} of {lost_s:.1f} s in all" if found.gaps else "")
         + "."
     )
     return Signal(replace(series, time_s=found.time_s), found.rate_hz, found.gaps)

@@ -55,6 +55,55 @@ def test_an_empty_text_is_not_the_working_folder(
     assert not name.startswith("--") or f"ppgnas: {name} is" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict", "run:1", "own.csv", "--out", "own.csv"], "--out and `recording`"),
+        (
+            ["predict", "run:1", "x.csv", "--hr-csv", "own.csv", "--plot", "./own.csv"],
+            "--plot and",
+        ),
+        (["predict", "run:1", "x.csv", "--out", "y", "--plot", "there/../y"], "--out and --plot"),
+        (
+            ["embed", "acc", "--recording", "there/../own.csv", "--out", "own.csv"],
+            "--out and --rec",
+        ),
+        (["calibrate", "own.csv", "--plot", "own.csv"], "--plot and `measurements`"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    Path("own.csv").write_text("t,ppg\n")
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ppgnas: {said}")
+    assert told.endswith("; name another to write\n")
+    assert Path("own.csv").read_text() == "t,ppg\n"
+
+
+def test_a_word_that_is_called_like_an_output_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    @verb
+    def writes(out: str, name: str) -> None:
+        seen.append((out, name))
+
+    writes(out="tiny", name="tiny")
+    assert seen == [("tiny", "tiny")]
+
+
 def test_notes_of_several_files_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     print_notes(
         ["a.csv: t is in ms.", "b.csv: t is in ms.", "a.csv: t is in ms.", "all is well: so"]
