@@ -3,7 +3,8 @@
 Found and not asked for: UTF-8, UTF-16 with or without its mark, or Latin-1; commas, semicolons,
 tabs, bars or spaces between cells (`sep=;` in a first line is obeyed); decimal commas where the
 cells are not parted by them; lines of comment; a preamble above the names; a line of units below
-them, or names over two lines; no names at all, whose columns are then called 1, 2, 3.
+them, or names over two lines, or names in a comment right above the rows; no names at all, whose
+columns are then called 1, 2, 3.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from ppg.loaders.kinds import is_other, refusal
 from ppg.loaders.own import serial
 from ppg.loaders.own.clocks import FASTEST_HZ
-from ppg.loaders.own.columns import guess
+from ppg.loaders.own.columns import Columns, guess
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Rows, Table
 from ppg.plausible import SLOWEST_HZ
@@ -224,7 +225,24 @@ def _kept(path: Path, lines: list[str]) -> serial.Lines:
         raise DataError(
             f"{path}: the file is empty; allowed: a line of names and rows of numbers."
         )
-    return kept
+    return [*_commented(lines[: kept[0][0] - 1], kept[0][1]), *kept]
+
+
+def _commented(above: Sequence[str], row: str) -> serial.Lines:
+    """Names, and units below them, in comments right above the first row, as numpy writes them."""
+    for separator in ("\t", ";", "|", ",", _SPACES):
+        cells = _split(row, separator)
+        found: serial.Lines = []
+        for number in range(len(above), max(len(above) - MOST_HEADER, 0), -1):
+            if not (mark := _COMMENT.match(above[number - 1])):
+                break
+            text = above[number - 1][mark.end() :].strip()
+            if len(names := _split(text, separator)) == len(cells) > 1:
+                found.insert(0, (number, text))
+                units = all(map(_UNIT.fullmatch, names))
+                if _values(cells) and not units and guess(names) != Columns():
+                    return found
+    return []
 
 
 def _content(path: Path) -> bytes:

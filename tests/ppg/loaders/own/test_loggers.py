@@ -105,6 +105,10 @@ def test_zeros_of_clocks(
                 + rows(lambda at: f"12,{at // 60:.0f},{int(at) % 60}")
             }
         ),
+        Form({"a.csv": f"# {HEADER}" + rows(seconds)}),  # numpy.savetxt
+        Form({"a.csv": f"# made by me, at noon\n%{HEADER}#\n" + rows(seconds)}),
+        Form({"a.csv": f"// {HEADER}//s,a.u.,g,g,g,bpm\n" + rows(seconds)}),
+        Form({"a.txt": f"#{HEADER.replace(',', chr(9))}" + rows(seconds, separator="\t")}),
         Form({"a.csv": with_header("")}),
         Form({"a.csv": with_header("s,a.u.,g,g,g,bpm\n")}),
         Form({"a.csv": with_header("[s],,[g],[g],[g],[bpm]\n")}),
@@ -113,6 +117,17 @@ def test_zeros_of_clocks(
 def test_times_and_headers(form: Form, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ((recording,), _) = converted(form, tmp_path, capsys)
     check(recording, form)
+
+
+@pytest.mark.parametrize(
+    "comment", ["# t,ppg", "# by me, then, at, noon, in, May", "# 1,2,3,4,5,6", "# s,g,g,g,g,bpm"]
+)
+def test_a_comment_without_the_names_is_none(
+    comment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{comment}\n{rows(seconds)}")
+    assert leave("data", "convert", str(tmp_path / "a.csv"), str(tmp_path / "out")) == 2
+    assert "its columns: 1, 2, 3, 4, 5, 6." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("end", ["90.00,5", "90.00,51000,0.0", "90.00,51000,0.0,0.0,1.0"])
