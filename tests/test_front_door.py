@@ -127,6 +127,11 @@ def test_the_command_line_says_the_same(inside: Path, capsys: pytest.CaptureFixt
     )
 
 
+def _rescored(model: ppgnas.Model, **options: object) -> object:
+    assert model.found.run is not None
+    return UNTYPED.rescore(model.found.run.path, board="nrf5340", **options)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -144,6 +149,16 @@ def test_the_command_line_says_the_same(inside: Path, capsys: pytest.CaptureFixt
         (lambda model: model.evaluate([]), "there are no recordings"),
         (lambda model: model.export("out", formats="zip"), "`formats` is 'zip'"),
         (lambda model: model.export(""), "`out` is empty"),
+        (lambda model: model.verify(windows=0), "`windows` is 0; it must be at least 1"),
+        (lambda model: UNTYPED.score(model, mode="Streaming"), "`mode` is 'Streaming'; allowed"),
+        (lambda model: UNTYPED.score(model, mode=""), "`mode` is ''; allowed: window"),
+        (lambda model: ppgnas.score(model, period_s=0), "`rate` is 0 s; it must be above 0"),
+        (
+            lambda model: ppgnas.score(model, period_s=np.nan),
+            "`rate` is nan s; it must be",
+        ),
+        (lambda model: _rescored(model, scope="all"), "`budget_scope` is 'all'; allowed: total"),
+        (lambda model: _rescored(model, period_s=0), "`rate` is 0 s; it must be above 0"),
     ],
 )
 def test_wrong_arguments_are_told(

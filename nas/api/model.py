@@ -203,6 +203,7 @@ class Model(Shown):
             compiler: `zig` or `gcc`; what is installed unless given.
 
         Raises:
+            DataError: no windows are asked for, or the recordings cannot be used.
             ExportError: a layer that the C cannot compute.
             DependencyError, ToolError: no compiler or emulator, or it fails.
         """
@@ -210,6 +211,8 @@ class Model(Shown):
         from nas.models.verify import verify
         from nas.models.windows import compared_on
 
+        if windows < 1:
+            raise DataError(f"`windows` is {windows}; it must be at least 1")
         source = None if data is None else str(data)
         chosen = compared_on(self.found, self.found.net(), data=source, limit=windows)
         return verify(self.found, chosen, board=load_board(board), compiler=compiler)
@@ -252,18 +255,20 @@ def score(
 
     Raises:
         BoardError: unknown, malformed, or the engine does not run on the board.
+        TaskError, BudgetError: no such mode, or a period that is not above 0.
 
     >>> slow = ppgnas.score("published:tiny", board="nrf52840")
     >>> slow.latency_ms.value > ppgnas.score("published:tiny").latency_ms.value
     True
     """
     from nas.run.target import load_target
+    from nas.run.windows import mode_of
 
     graph = lower(model) if isinstance(model, Arch) else model
     if isinstance(graph, Graph):
         own = names.Model("", graph)
     else:
         own = (graph if isinstance(graph, Model) else load(graph)).found
-    task, how = own.graph.task, mode or own.mode
+    task, how = own.graph.task, own.mode if mode is None else mode_of(mode)
     target = load_target(board, engine, period_s=period_s, mode=how, around=around, task=task)
     return target.score(own.graph, file_bytes=own.file_bytes)

@@ -55,7 +55,6 @@ def rescore(
     from nas.explore.rescore import rescore as rescore_run
     from nas.report.boards import best_over_all, markdown_boards
     from nas.report.rescore import error_words, markdown, rescore_page
-    from nas.run.config import SCOPES, check_choice
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
@@ -76,9 +75,7 @@ def rescore(
             board=name,
             engine=engine,
             period_s=period_s,
-            scope=None
-            if budget_scope is None
-            else check_choice("budget_scope", budget_scope, SCOPES),
+            scope=budget_scope,
             around=take_surroundings(given, directory.document().config.around),
         )
         for name in boards

@@ -22,7 +22,7 @@ from nas.explore.problem import FIELDS, Problem, field_of, limits_of
 from nas.explore.rescored import SHOWN, Change, FinalistRow, Front, Names, Rescored, Row
 from nas.pareto import nondominated
 from nas.run.candidates import Candidate, Candidates
-from nas.run.config import Budgets, Scope
+from nas.run.config import SCOPES, Budgets, check_choice
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from nas.run.target import Target, load_target
@@ -80,7 +80,7 @@ def rescore(
     board: str,
     engine: str | None = None,
     period_s: float | None = None,
-    scope: Scope | None = None,
+    scope: str | None = None,
     around: Surroundings | None = None,
 ) -> Rescored:
     """Cost every candidate of a run anew.
@@ -94,14 +94,17 @@ def rescore(
     Raises:
         RunError: no run, without candidates, or damaged.
         BoardError: unknown board or engine, or the engine does not run on the board.
+        ConfigError, BudgetError: no such scope, or a period that is not above 0.
         GraphError: the engine has no cost for an operator.
     """
     document, recorded = run.document(), run.candidates()
-    budgets = replace(recorded.budgets, scope=scope or recorded.budgets.scope)
+    budgets = recorded.budgets
+    if scope is not None:
+        budgets = replace(budgets, scope=check_choice("budget_scope", scope, SCOPES))
     target = load_target(
         board,
         engine or recorded.engine,
-        period_s=period_s or document.config.period_s,
+        period_s=document.config.period_s if period_s is None else period_s,
         mode=document.config.mode,
         around=around or document.config.around,
         path_counts=budgets.count_path,

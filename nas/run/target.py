@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -103,11 +104,13 @@ def load_target(
 
 
 def check_period(period_s: float, mode: Mode, task: Task = TASK) -> None:
-    """Refuse a time from one reading to the next that a network that streams does not have.
+    """Refuse a time from one reading to the next that is none, or none of a network that streams.
 
     Raises:
-        BudgetError: it is another than that of its blocks.
+        BudgetError: it is not above 0 and finite, or, in streaming, not that of its blocks.
     """
+    if not 0 < period_s < math.inf:
+        raise BudgetError(f"`rate` is {period_s:g} s; it must be above 0 and finite")
     if mode == "streaming" and period_s != task.stride_s:
         raise BudgetError(
             f"`rate` is {period_s:g} s, and a network that streams gives a reading every "
