@@ -29,7 +29,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +39,7 @@ from search_spaces.blocks import Head, causal_conv, linear_upsample, run_network
 from search_spaces.network import NORM_EPS, Network, key
 from search_spaces.plan import UPSAMPLE_TAPS, Conv, plan, residual_possible
 from search_spaces.space import SearchSpace
-from search_spaces.stages import StageSpace
+from search_spaces.stages import StageSpace, canonical_stage, trunk_steps
 
 Statistics = Mapping[str, tuple[Tensor, Tensor]]
 TRUNK_HZ = 16.0
@@ -83,37 +82,41 @@ def _adds(arch: Arch, number: int, index: int) -> bool:
 
 def tap_spacing(stages: tuple[StageArch, ...], number: int, index: int) -> int:
     """Time steps of the trunk's first layer between two taps of a block's depthwise kernel."""
-    stage = stages[number]
     spacing = math.prod(before.stride for before in stages[:number] if before.depth)
+    return spacing * _own_spacing(stages[number], index)
+
+
+def _own_spacing(stage: StageArch, index: int) -> int:
+    """The same in time steps of the stage's own input."""
     if index > 0:
-        return spacing * stage.stride * stage.dilation
-    return spacing * (1 if stage.stride > 1 else stage.dilation)
+        return stage.stride * stage.dilation
+    return 1 if stage.stride > 1 else stage.dilation
 
 
-@cache  # a tenth of a million networks of a wide space
 def _spacings(space: SearchSpace) -> dict[tuple[int, bool], set[int]]:
     """Tap spacings that can occur, by (stage, whether it is the stage's first block)."""
     found: dict[tuple[int, bool], set[int]] = {}
     longest = max(max(stage.dilation) for stage in space.stages)
     # To read less far back, streaming networks may halve a dilation down to 1.
     halvings = range(longest.bit_length() if space.streams else 1)
-    timings = [
-        [
-            StageArch(depth, 4, 4, dilation, 1, stride, False)
-            for depth in sorted({min(stage.depth), max(stage.depth)})
-            for dilation in sorted({max(1, d >> n) for d in stage.dilation for n in halvings})
-            for stride in stage.stride
-        ]
-        for stage in space.stages
-    ]
     for rate_hz, window_s in itertools.product(space.rate_hz, space.window_s):
-        for stages in itertools.product(*timings):
-            end = space.pooling[0], 0, 1, 0, window_s, 1
-            arch = space.clamped(Arch(False, rate_hz, 4, 4, stages, *end))
-            for number, stage in enumerate(arch.stages):
-                for index in range(min(stage.depth, 2)):
-                    spacing = tap_spacing(arch.stages, number, index)
-                    found.setdefault((number, index == 0), set()).add(spacing)
+        # what a stage may be handed: steps, and those of the trunk's first layer between two
+        handed = {(trunk_steps(rate_hz, window_s), 1)}
+        for number, stage in enumerate(space.stages):
+            timings = [
+                StageArch(depth, 4, 4, dilation, 1, stride, False)
+                for depth in {min(stage.depth), max(stage.depth)}
+                for dilation in {max(1, d >> n) for d in stage.dilation for n in halvings}
+                for stride in stage.stride
+            ]
+            after = set()
+            for (steps, spacing), timing in itertools.product(handed, timings):
+                acts, _, left = canonical_stage(timing, 4, steps, window_s * space.streams)
+                for index in range(min(acts.depth, 2)):
+                    taps = spacing * _own_spacing(acts, index)
+                    found.setdefault((number, index == 0), set()).add(taps)
+                after.add((left, spacing * acts.stride if acts.depth else spacing))
+            handed = after
     return found
 
 
