@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -70,10 +70,25 @@ def fits(arch: Arch) -> bool:
     return PROBLEM.fits(arch, cost_of(arch))
 
 
-def test_networks_are_begun_in_the_amounts_and_each_once(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Explored:
+    """An explorer that has come to its end, with what its trainer was asked."""
+
+    one: Explorer
+    calls: list[str]
+    candidates: list[Candidate]
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Explored:
     calls: list[str] = []
-    one = explorer(tmp_path, calls)
-    candidates = one.explore(AMOUNT)
+    one = explorer(tmp_path_factory.mktemp("explored"), calls)
+    return Explored(one, calls, one.explore(AMOUNT))
+
+
+def test_networks_are_begun_in_the_amounts_and_each_once(explored: Explored) -> None:
+    one, candidates = explored.one, explored.candidates
+    calls = [call for call in explored.calls if not call.startswith("second rungs ")]
     assert len(calls) == len(set(calls)) and all(call.startswith("first rungs ") for call in calls)
     least = AMOUNT.rounds * AMOUNT.each
     most = AMOUNT.spread + least + AMOUNT.last
@@ -130,35 +145,32 @@ def test_a_supernet_has_no_weights_for_them(tmp_path: Path) -> None:
     assert one.known == []
 
 
-def test_a_spread_lies_apart_from_what_is_beside_it(tmp_path: Path) -> None:
-    drawn = explorer(tmp_path, []).drawn
+def test_a_spread_lies_apart_from_what_is_beside_it(explored: Explored) -> None:
+    drawn = explored.one.drawn
     alone = spread(drawn, 6)
     beside = spread(drawn, 6, beside=alone)
     assert not set(alone) & set(beside)
 
 
-def test_what_stands_for_the_front_was_begun_and_finalists_are_among_it(tmp_path: Path) -> None:
-    one = explorer(tmp_path, [])
-    candidates = one.explore(AMOUNT)
-    finalists = choose_finalists(candidates, PROBLEM, 4)
+def test_what_stands_for_the_front_was_begun_and_finalists_are_among_it(
+    explored: Explored,
+) -> None:
+    finalists = choose_finalists(explored.candidates, PROBLEM, 4)
     assert finalists and all(c.first_bpm is not None for c in finalists)
-    assert {c.arch for c in finalists} <= set(one.begun)
+    assert {c.arch for c in finalists} <= set(explored.one.begun)
 
 
-def test_the_seed_decides_everything(tmp_path: Path) -> None:
-    calls: tuple[list[str], ...] = ([], [], [])
-    seeds = (3, 3, 4)
-    first, again, other = (
-        explorer(tmp_path / str(index), calls[index], seed=seed).explore(AMOUNT)
-        for index, seed in enumerate(seeds)
+def test_the_seed_decides_everything(explored: Explored, tmp_path: Path) -> None:
+    calls: tuple[list[str], ...] = ([], [])
+    again, other = (
+        explorer(tmp_path / str(seed), calls[seed], seed=seed).explore(AMOUNT) for seed in (0, 1)
     )
-    assert first == again and calls[0] == calls[1]
-    assert calls[0] != calls[2] and first != other
+    assert explored.candidates == again and explored.calls[: len(calls[0])] == calls[0]
+    assert calls[0] != calls[1] and again != other
 
 
-def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
-    one = explorer(tmp_path, [])
-    candidates = one.explore(AMOUNT)
+def test_candidates_are_judged_by_the_forecast(explored: Explored) -> None:
+    one, candidates = explored.one, explored.candidates
     feasible = [c for c in candidates if c.feasible]
     found = Forecaster(one.begun, {}, one.drawn).forecast([c.arch for c in feasible])
     assert [c.mae_bpm for c in feasible] == pytest.approx(found.bpm.tolist())
@@ -169,10 +181,9 @@ def test_candidates_are_judged_by_the_forecast(tmp_path: Path) -> None:
     assert unfit and all(c.mae_bpm is None and c.first_bpm is None for c in unfit)
 
 
-def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
-    calls: list[str] = []
-    one = explorer(tmp_path, calls)
-    some = choose_finalists(one.explore(AMOUNT), PROBLEM, 3)
+def test_who_could_be_a_finalist_is_judged_half_way(explored: Explored) -> None:
+    one, calls = explored.one, explored.calls
+    some = choose_finalists(explored.candidates, PROBLEM, 3)
     before = len(calls)
     judged = one.half_way(some)
     assert calls[before:] == [f"second rungs {candidate.arch.id}" for candidate in some]
@@ -185,9 +196,8 @@ def test_who_could_be_a_finalist_is_judged_half_way(tmp_path: Path) -> None:
     assert nearer.all() and ((found - said) * (found - foretold) < 0).all()
 
 
-def test_whole_trainings_move_what_is_foretold(tmp_path: Path) -> None:
-    one = explorer(tmp_path, [])
-    candidates = one.explore(AMOUNT)
+def test_whole_trainings_move_what_is_foretold(explored: Explored) -> None:
+    one, candidates = explored.one, explored.candidates
     finalist = choose_finalists(candidates, PROBLEM, 1)[0]
     assert finalist.mae_bpm is not None
     worse = one.judged(candidates, {finalist.arch: 2 * finalist.mae_bpm})
@@ -196,8 +206,8 @@ def test_whole_trainings_move_what_is_foretold(tmp_path: Path) -> None:
     assert one.judged(worse, {}) == candidates
 
 
-def test_drawn_networks_are_different_and_fit(tmp_path: Path) -> None:
-    drawn = explorer(tmp_path, []).drawn
+def test_drawn_networks_are_different_and_fit(explored: Explored) -> None:
+    drawn = explored.one.drawn
     assert drawn[0] == PROBED.start and len(drawn) == len(set(drawn)) > 100
     assert all(fits(arch) for arch in drawn)
 
@@ -276,8 +286,8 @@ def test_the_gain_is_expected_over_the_whole_distribution_by_hand() -> None:
     assert most_gain(candidates, Told({**told, doubtful: (12.0, 0.2)}), problem, 1) == [sure]
 
 
-def test_a_spread_holds_small_and_large_once_each(tmp_path: Path) -> None:
-    drawn = explorer(tmp_path, []).drawn
+def test_a_spread_holds_small_and_large_once_each(explored: Explored) -> None:
+    drawn = explored.one.drawn
     picked = spread(drawn, 8)
     macs = np.sort(figures_matrix(picked)[:, 0])
     assert len(set(picked)) == len(picked) > 5
