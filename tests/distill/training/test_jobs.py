@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from distill.training.jobs import REPORT_EVERY, OwnQueue, run_jobs, workers
+from distill.training.jobs import REPORT_EVERY, OwnQueue, Workers, run_jobs, workers
 from distill.training.progress import Progress
 from ppgnas.errors import RunError
 
@@ -27,19 +29,25 @@ def die(steps: int, factor: int, progress: Progress) -> int:
     return 0
 
 
+@pytest.fixture(scope="module")
+def two() -> Iterator[Workers]:
+    with workers(2, what="toys") as own:
+        yield own
+
+
 def run(
-    work: object, jobs: list[tuple[int, int]], seen: list[tuple[int, int, str]]
+    work: object, jobs: list[tuple[int, int]], seen: list[tuple[int, int, str]], **given: Any
 ) -> dict[int, int]:
     results: dict[int, int] = {}
-    run_jobs(
-        work,  # type: ignore[arg-type]
-        jobs,
-        steps=[steps for steps, _ in jobs],
-        what="toys",
-        processes=2,
-        progress=lambda *said: seen.append(said),
-        on_done=lambda index, result: results.update({index: result}),
-    )
+    asked = {
+        "steps": [steps for steps, _ in jobs],
+        "what": "toys",
+        "processes": 2,
+        "progress": lambda *said: seen.append(said),
+        "on_done": lambda index, result: results.update({index: result}),
+        **given,
+    }
+    run_jobs(work, jobs, **asked)  # type: ignore[arg-type]
     return results
 
 
@@ -52,34 +60,16 @@ def test_results_come_by_job_and_steps_are_summed() -> None:
     assert done == sorted(done) and {total for _, total, _ in seen} == {64}
 
 
-def test_what_was_done_before_counts() -> None:
-    seen: list[int] = []
-    run_jobs(
-        count_to,
-        [(3, 1), (50, 1)],
-        steps=[3, 50],
-        begun=[0, 40],
-        what="toys",
-        processes=1,
-        progress=lambda done, *_: seen.append(done),
-        on_done=lambda *_: None,
-    )
-    assert seen[0] in (40, 43) and seen[-1] == 53  # nothing yet, or the first of them
+def test_what_was_done_before_counts(two: Workers) -> None:
+    seen: list[tuple[int, int, str]] = []
+    run(count_to, [(3, 1), (50, 1)], seen, begun=[0, 40], processes=1, given=two)
+    done = [each[0] for each in seen]
+    assert done[0] in (40, 43) and done[-1] == 53  # nothing yet, or the first of them
 
 
-def test_where_it_is_enough_no_further_job_begins() -> None:
-    ended: list[int] = []
-    run_jobs(
-        count_to,
-        [(1, 1)] * 6,
-        steps=[1] * 6,
-        what="toys",
-        processes=2,
-        progress=lambda *_: None,
-        on_done=lambda index, _: ended.append(index),
-        enough=lambda: True,
-    )
-    assert set(ended) <= {0, 1}
+def test_where_it_is_enough_no_further_job_begins(two: Workers) -> None:
+    ended = run(count_to, [(1, 1)] * 6, [], enough=lambda: True, given=two)
+    assert ended.keys() <= {0, 1}
 
 
 class Elsewhere(OwnQueue):
@@ -98,21 +88,12 @@ class Elsewhere(OwnQueue):
             super().done(0, None)
 
 
-def test_what_another_machine_does_is_waited_for_and_not_done_here() -> None:
+def test_what_another_machine_does_is_waited_for_and_not_done_here(two: Workers) -> None:
     seen: list[tuple[int, int, str]] = []
-    results: dict[int, int] = {}
     queue = Elsewhere(3)
     queue.told = {}
-    run_jobs(
-        count_to,
-        [(2, 1), (3, 1), (4, 1)],
-        steps=[2, 3, 4],
-        what="toys",
-        processes=1,
-        progress=lambda *said: seen.append(said),
-        on_done=lambda index, result: results.update({index: result}),
-        shared=queue,
-    )
+    jobs = [(2, 1), (3, 1), (4, 1)]
+    results = run(count_to, jobs, seen, processes=1, shared=queue, given=two)
     assert results == queue.told == {1: 3, 2: 4}
     assert seen[-1] == (9, 9, "3 of 3 toys done")
 
@@ -122,9 +103,9 @@ def test_no_jobs_start_no_process() -> None:
     assert run(die, [], seen) == {} and seen == []
 
 
-def test_an_error_of_a_job_is_raised_here() -> None:
+def test_an_error_of_a_job_is_raised_here(two: Workers) -> None:
     with pytest.raises(RunError, match="3 steps of 7"):
-        run(fail, [(3, 7)], [])
+        run(fail, [(3, 7)], [], given=two)
 
 
 def test_a_killed_worker_is_told() -> None:
@@ -141,19 +122,11 @@ def whose(steps: int, factor: int, progress: Progress) -> int:
 
 
 def test_workers_stay_for_further_calls_and_nobody_takes_a_step_of_the_call_before() -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, int, str]] = []
     people = set[int]()
     with workers(1) as own:
-        for work in (count_to, whose, whose):
-            run_jobs(
-                work,
-                [(3 * REPORT_EVERY, 1)] * (3 if work is count_to else 1),
-                steps=[3 * REPORT_EVERY] * (3 if work is count_to else 1),
-                what="toys",
-                processes=1,
-                progress=lambda done, *_: seen.append(done),
-                on_done=lambda _, result: people.add(result),
-                given=own,
-            )
+        for work, count in ((count_to, 3), (whose, 1), (whose, 1)):
+            jobs = [(3 * REPORT_EVERY, 1)] * count
+            people |= set(run(work, jobs, seen, processes=1, given=own).values())
     assert len(people - {3 * REPORT_EVERY}) == 1
-    assert seen[-1] == 3 * REPORT_EVERY
+    assert seen[-1][0] == 3 * REPORT_EVERY
