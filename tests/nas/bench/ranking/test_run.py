@@ -26,6 +26,7 @@ from tests.nas.fakes import write_people
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     kept = Log()
     monkeypatch.setattr(measuring, "Trainer", partial(BenchTrainer, log=kept))
+    monkeypatch.setattr("nas.bench.ranking.networks.DRAWN", 100)
     return kept
 
 
