@@ -23,10 +23,9 @@ from nas.cli.main import main
 from nas.models.evaluate import evaluate
 from nas.models.export import _speed, export_files
 from nas.models.names import find_model
-from nas.models.train import train_model
 from nas.run.card import Card, CardCosts, InC
 from nas.run.config import TrainConfig
-from nas.run.job.progress import Lines, Silent
+from nas.run.job.progress import Lines
 from nas.run.people import People, read_source
 from nas.run.target import load_target
 from ppg.npz.folder import write_recording
@@ -42,7 +41,7 @@ from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.published import published
 from tests.nas.fakes import fake_net, write_one_person_twice, write_people
-from tests.nas.models.trained import ARCH, train_nothing
+from tests.nas.models.trained import ARCH, make_model
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_all_of_a_card_belongs_to_the_file_of_its_engine(
     def train_wide(*_: object) -> Retrained:
         return Retrained(fake_net(ARCH, spread=1.0), 7.0, ARCH)
 
-    card = train_model(ARCH, config, out, command="", progress=Silent(), train=train_wide)
+    card = make_model(config, out, train=train_wide)
     own, other = card.report_mae_bpm.items()
     assert (card.file, own[0]) == (file, file) and other[0] != file
     assert own[1] == (card.report.mae_bpm, card.report.mae_bpm_smoothed) != other[1]
@@ -101,12 +100,10 @@ def test_a_card_has_the_errors_of_the_onnx_file_itself(
         return np.roll(reference.run(net, x), -1, axis=-1)
 
     monkeypatch.setattr(onnx_export, "run", run_off)
-    card = train_model(
-        arch,
+    card = make_model(
         TrainConfig(data=str(people), mode=mode),
         tmp_path / "model",
-        command="",
-        progress=Silent(),
+        arch=arch,
         train=lambda *_: Retrained(net, 7.0, arch),
     )
     assert card.onnx is not None
@@ -127,7 +124,7 @@ def test_a_streaming_model_is_read_by_passes(tmp_path: Path) -> None:
             return Retrained(fake_net(arch, spread=1.0), 7.0, arch)
 
         out_folder = tmp_path / out
-        return train_model(which, config, out_folder, command="", progress=Silent(), train=nothing)
+        return make_model(config, out_folder, arch=which, train=nothing)
 
     card = train(arch, "model")
     model = find_model(str(tmp_path / "model"))
@@ -164,7 +161,7 @@ def test_the_channels_that_a_network_learnt_from_go_with_it(
 
     config = TrainConfig(data=str(folder), channels="-2")
     out = tmp_path / "model"
-    card = train_model(ARCH, config, out, command="", progress=Silent(), train=train)
+    card = make_model(config, out, train=train)
     assert card.channels == "-2" == find_model(str(out)).channels
     assert Card.from_json(json.loads((out / "card.json").read_text())) == card
     two, right = (read_source(str(tmp_path / name), seed=0) for name in ("two", "right"))
@@ -184,27 +181,17 @@ def test_the_channels_that_a_network_learnt_from_go_with_it(
     readme = (tmp_path / "c" / "README.md").read_text(encoding="utf-8")
     assert "learnt from PPG channels -2 of its recordings: push the same ones" in readme
     with pytest.raises(DataError, match=r"`channels` is 3; allowed: numbers from 1 to 2"):
-        train_model(
-            ARCH,
-            TrainConfig(data=str(folder), channels="3"),
-            tmp_path / "other",
-            command="",
-            progress=Silent(),
-            train=train,
-        )
+        make_model(TrainConfig(data=str(folder), channels="3"), tmp_path / "other", train=train)
 
 
 def test_a_card_says_who_is_one_person_and_whom_the_teacher_labels(tmp_path: Path) -> None:
     name, other = write_one_person_twice(tmp_path / "data")
     ward = write_people(tmp_path / "ward", people=2, seed=8)
     told = StringIO()
-    card = train_model(
-        ARCH,
+    card = make_model(
         TrainConfig(data=str(tmp_path / "data"), teacher="resnet-small", unlabelled=str(ward)),
         tmp_path / "model",
-        command="ppgnas train",
         progress=Lines(told),
-        train=train_nothing,
     )
     assert card.one_person == {name: (other,)}
     assert f"{name} and {other} are one person" in told.getvalue()
@@ -222,14 +209,7 @@ def test_a_card_says_what_does_not_fit_and_what_few_people_know(
     board = replace(target.board, flash_bytes=5000)
     small = replace(target, board=board)
     monkeypatch.setattr("nas.models.train.load_target", lambda *_, **__: small)
-    card = train_model(
-        ARCH,
-        TrainConfig(data=str(write_people(tmp_path / "data"))),
-        tmp_path / "model",
-        command="ppgnas train",
-        progress=Silent(),
-        train=train_nothing,
-    )
+    card = make_model(TrainConfig(data=str(write_people(tmp_path / "data"))), tmp_path / "model")
     assert card.cautions is not None
     few, *_, large = card.cautions
     assert few.startswith("Expected errors rest on 1 search person, and as much or more on how")
