@@ -14,10 +14,9 @@ from deploy.device.decoder import Decoder
 from deploy.device.decoder_c import decoder_c
 from deploy.device.front_end_c import front_end_c
 from deploy.device.settings import FrontEnd
-from deploy.emulation.host import HostCompiler, find_host_compiler
+from deploy.emulation.host import HostCompiler
 from ppg.npz.folder import read_folder
 from ppg.recording import Recording
-from ppgnas.errors import DependencyError
 from tests.deploy.device.c_device import DecoderC, FrontEndC, standalone
 from tests.deploy.device.pushing import RUN
 from tests.deploy.shared import build_shared
@@ -32,36 +31,30 @@ unsigned long device_sizeof_smoother(void) { return sizeof(ppg_smoother_t); }
 """
 
 
-@pytest.fixture(scope="session")
-def compiler() -> HostCompiler:
-    """A compiler of this machine."""
-    try:
-        return find_host_compiler()
-    except DependencyError as error:
-        pytest.skip(str(error))
-
-
 Build = Callable[[Sequence[CPart], str], CDLL]
 
 
-@pytest.fixture
-def build(compiler: HostCompiler, tmp_path: Path) -> Build:
-    """Compile parts to a library, warnings being errors."""
+@pytest.fixture(scope="session")
+def build(host: HostCompiler, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Compile parts to a library, each once, warnings being errors."""
+    libraries: dict[tuple[str, str, str], CDLL] = {}
 
     def make(parts: Sequence[CPart], extra: str) -> CDLL:
-        folder = tmp_path / f"build{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
         source, header = standalone(parts, header_name="device.h")
+        made = (source, header, extra)
+        if made in libraries:
+            return libraries[made]
+        folder = tmp_path_factory.mktemp("device")
         (folder / "device.h").write_text(header)
         (folder / "device.c").write_text(source)
         (folder / "sizes.c").write_text('#include "device.h"\n' + extra)
         out = build_shared(
-            compiler,
+            host,
             [folder / "device.c", folder / "sizes.c"],
             folder / "device.so",
             include=[folder],
         )
-        return CDLL(str(out))
+        return libraries.setdefault(made, CDLL(str(out)))
 
     return make
 

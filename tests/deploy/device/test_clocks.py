@@ -204,15 +204,15 @@ int main(void)
 
 @pytest.mark.parametrize("name", [name for name, end in SENSORS.items() if end.acceleration])
 def test_any_pushes_are_sound_under_sanitizers(
-    compiler: HostCompiler, tmp_path: Path, name: str
+    host: HostCompiler, tmp_path: Path, name: str
 ) -> None:
-    if not compiler.sanitizers():
-        pytest.skip(f"{compiler.name} has no sanitizer that works here")
+    if not host.sanitizers():
+        pytest.skip(f"{host.name} has no sanitizer that works here")
     part = front_end_c(SENSORS[name], scale=0.0375, zero_point=-3)
     source, header = standalone([part], header_name="device.h")
     for file, text in (("device.h", header), ("device.c", source), ("main.c", SANITIZED)):
         (tmp_path / file).write_text(text)
-    program = compiler.build_program(
+    program = host.build_program(
         [tmp_path / "device.c", tmp_path / "main.c"], tmp_path / "pushes", include=[tmp_path]
     )
     done = subprocess.run([program], capture_output=True, text=True)

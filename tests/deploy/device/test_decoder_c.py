@@ -195,7 +195,7 @@ int main(void)
 @pytest.mark.parametrize("name", ["none", "clip", "hmm"])
 @pytest.mark.parametrize("rate_hz", [25, 32])
 def test_sanitizers_find_nothing(
-    compiler: HostCompiler, tmp_path: Path, name: str, rate_hz: int
+    host: HostCompiler, tmp_path: Path, name: str, rate_hz: int
 ) -> None:
     end = FrontEnd(Fraction(50), Fraction(50), rate_hz, 2)
     parts = [front_end_c(end, scale=0.0375, zero_point=-3), decoder_c(DECODERS[name])]
@@ -204,7 +204,7 @@ def test_sanitizers_find_nothing(
         (tmp_path / file).write_text(text)
     sources = [tmp_path / "device.c", tmp_path / "main.c"]
     try:
-        program = compiler.build_program(sources, tmp_path / "program", include=[tmp_path])
+        program = host.build_program(sources, tmp_path / "program", include=[tmp_path])
     except ToolError as error:
         pytest.skip(str(error))
     # Four signals of 18 s: windows at 8, 10, ... 16 and, where samples fall so, 18 s.
