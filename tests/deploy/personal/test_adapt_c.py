@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ctypes import CDLL, c_uint32, create_string_buffer
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from deploy.personal.head import Head, head_of
 from deploy.personal.kinds import KINDS, Kind, change_of
 from deploy.personal.memory import memory_of
 from deploy.personal.source import adapt_texts
+from search_spaces.arch import Arch
 from tests.deploy.device.c_device import address
 from tests.deploy.personal.shared import BOTH, SPACED, random_net, windows_of_wearer
 from tests.deploy.shared import build_shared
@@ -64,18 +67,30 @@ def expected(
     return guard.kept, own, biases, head.logits(centred, own, biases)
 
 
+Build = Callable[[Arch, Kind], CDLL]
+
+
+@pytest.fixture(scope="module")
+def built(host: HostCompiler, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The C of a head that learns from 30 windows, compiled once."""
+
+    @cache
+    def build(arch: Arch, kind: Kind) -> CDLL:
+        folder = tmp_path_factory.mktemp("adapt")
+        sources = written(head_of(random_net(arch)), kind, folder, windows=30)
+        return CDLL(str(build_shared(host, sources, folder / "adapt.so", include=[folder])))
+
+    return build
+
+
 @pytest.mark.parametrize("arch", BOTH.values(), ids=BOTH)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("learnable", [True, False])
-def test_here(
-    arch: object, kind: Kind, learnable: bool, tmp_path: Path, host: HostCompiler
-) -> None:
-    head = head_of(random_net(arch))  # type: ignore[arg-type]
+def test_here(arch: Arch, kind: Kind, learnable: bool, built: Build) -> None:
+    head, library = head_of(random_net(arch)), built(arch, kind)
     features, labels = windows_of_wearer(head, 30)
     if not learnable:  # what one fifth teaches is wrong for the next
         labels = np.where(np.arange(30) // 6 % 2, 256 * 230 - labels, labels)
-    sources = written(head, kind, tmp_path, windows=30)
-    library = CDLL(str(build_shared(host, sources, tmp_path / "adapt.so", include=[tmp_path])))
     sizes = (c_uint32 * 2).in_dll(library, "sizes")
     state = create_string_buffer(b"\xa5" * sizes[0], sizes[0])
     step = create_string_buffer(sizes[1])
@@ -99,14 +114,10 @@ def test_here(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_memory_that_was_never_reset_has_the_head_of_the_factory(
-    kind: Kind, tmp_path: Path, host: HostCompiler
-) -> None:
+def test_memory_that_was_never_reset_has_the_head_of_the_factory(kind: Kind, built: Build) -> None:
     """As that of an erased flash; what is beside it is not read."""
-    head = head_of(random_net(SPACED))
+    head, library = head_of(random_net(SPACED)), built(SPACED, kind)
     features, _ = windows_of_wearer(head, 30)
-    sources = written(head, kind, tmp_path, windows=30)
-    library = CDLL(str(build_shared(host, sources, tmp_path / "adapt.so", include=[tmp_path])))
     size, step_size = (c_uint32 * 2).in_dll(library, "sizes")
     step, out = create_string_buffer(step_size), create_string_buffer(head.task.classes)
     centred = features.astype(np.int64) - head.feature_zero
