@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -173,6 +175,22 @@ class FakeTrainer(Base):
 
     def drop_cache(self) -> None:
         self.calls.append("drop_cache")
+
+
+@contextmanager
+def few_drawn(*, page: bool = True) -> Iterator[None]:
+    """Searches and benches that draw fewer networks; without `page` no report is drawn."""
+    few: dict[str, object] = {
+        "nas.explore.evidence.DRAWN": 60,
+        "nas.explore.problem._WALK_STEPS": 30,
+        "nas.bench.ranking.networks.DRAWN": 100,
+    }
+    if not page:
+        few["nas.report.report.write_report"] = lambda path: None
+    with ExitStack() as stack:
+        for name, value in few.items():
+            stack.enter_context(mock.patch(name, value))
+        yield
 
 
 def write_people(folder: Path, *, people: int = 6, minutes: float = 0.5, seed: int = 3) -> Path:

@@ -43,6 +43,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
 def run(config: TrainConfig, out: Path) -> Taught:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(EFFORTS, "smoke", TINY)
+        patched.setattr("nas.models.backend.available_cores", lambda: 1)
         return teach(config, out, progress=Silent())
 
 
@@ -57,7 +58,6 @@ def test_one_file_is_written(
 ) -> None:
     """By one process, and to the same weights by two that something else has started."""
     out, shared = tmp_path / "out" / "teacher.safetensors", tmp_path / "shared.safetensors"
-    monkeypatch.setattr("nas.models.backend.available_cores", lambda: 1)
     run(config, out)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     with pytest.raises(RunError, match="exists and stays as it is; name one that does not"):

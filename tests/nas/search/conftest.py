@@ -18,4 +18,4 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(people: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    return go(config_for(people), tmp_path_factory.mktemp("runs") / "run")
+    return go(config_for(people), tmp_path_factory.mktemp("runs") / "run", page=True)

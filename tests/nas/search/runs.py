@@ -11,7 +11,7 @@ from nas.run.folder import RunDir
 from nas.run.job.progress import Progress, Silent
 from nas.run.resolve import resolve
 from nas.search import search
-from tests.nas.fakes import FakeTrainer
+from tests.nas.fakes import FakeTrainer, few_drawn
 
 TRIALS = 70
 
@@ -35,13 +35,15 @@ def go(
     calls: list[str] | None = None,
     *,
     progress: Progress | None = None,
+    page: bool = False,
 ) -> RunDir:
     run = RunDir(path)
-    search(
-        config,
-        run,
-        command="ppgnas search",
-        progress=progress or Silent(),
-        make_trainer=partial(FakeTrainer, calls=calls),
-    )
+    with few_drawn(page=page):
+        search(
+            config,
+            run,
+            command="ppgnas search",
+            progress=progress or Silent(),
+            make_trainer=partial(FakeTrainer, calls=calls),
+        )
     return run

@@ -101,7 +101,7 @@ def test_a_search_chooses_among_windows(people: Path, tmp_path: Path) -> None:
     few = {"trials": 12, "finalists": 1}
     asked = config_for(people, window="4s,6s", stride="1s", bpm="40-199", **few)
     assert asked.period_s == 1.0
-    run = go(asked, tmp_path / "run")
+    run = go(asked, tmp_path / "run", page=True)
     document, candidates = run.document(), run.candidates()
     assert document.config == asked
     tasks = {candidate.arch.task for candidate in candidates.candidates}

@@ -26,7 +26,7 @@ from nas.run.resolve import resolve
 from nas.run.job.progress import Silent
 from nas.run.folder import RunDir
 from nas.search import search
-from tests.nas.fakes import FakeTrainer
+from tests.nas.fakes import FakeTrainer, few_drawn
 
 class Calls(list):
     def append(self, call):
@@ -35,8 +35,9 @@ class Calls(list):
 
 config = resolve({"budget": "80KB", "data": sys.argv[1], "space": "tiny",
                   "trials": %d, "finalists": 3})
-search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
-       make_trainer=partial(FakeTrainer, calls=Calls(), delay_s=float(sys.argv[4])))
+with few_drawn(page=False):
+    search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
+           make_trainer=partial(FakeTrainer, calls=Calls(), delay_s=float(sys.argv[4])))
 """
 
 

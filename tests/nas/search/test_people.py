@@ -81,7 +81,7 @@ def test_one_person_under_two_names_is_on_one_side(tmp_path: Path, seed: int) ->
 
 def test_a_run_says_who_is_one_person(tmp_path: Path) -> None:
     name, other = write_one_person_twice(tmp_path / "data")
-    run = go(config_for(tmp_path / "data", trials=3, finalists=1), tmp_path / "run")
+    run = go(config_for(tmp_path / "data", trials=3, finalists=1), tmp_path / "run", page=True)
     assert run.document().one_person == {name: (other,)}
     page = run.report.read_text(encoding="utf-8")
     assert "No person is in two parts, by names, PPG samples, heart rates and notes." in page

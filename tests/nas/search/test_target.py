@@ -24,7 +24,7 @@ from tests.nas.search.runs import config_for, go
 
 def test_a_search_for_several_boards_keeps_budgets_on_each(people: Path, tmp_path: Path) -> None:
     boards = {"board": "stm32h743,nrf5340", "latency": "3ms", "trials": 30, "finalists": 2}
-    run = go(config_for(people, **boards), tmp_path / "run")
+    run = go(config_for(people, **boards), tmp_path / "run", page=True)
     config, candidates = run.document().config, run.candidates()
     assert candidates.board == "stm32h743" and config.also == ("nrf5340",)
     here, there = (
