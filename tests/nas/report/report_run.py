@@ -51,7 +51,7 @@ def _arch(rng: np.random.Generator) -> Arch:
 def _candidates(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
     result: list[dict[str, Any]] = []
     seen: list[list[float]] = []
-    best = np.empty((0, 3))
+    best, share = np.empty((0, 3)), 0.0
     for number in range(count):
         arch = _arch(rng)
         weights = sum(s.depth * s.expansion * s.width * (s.width + s.kernel) for s in arch.stages)
@@ -68,10 +68,12 @@ def _candidates(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
         if number % 29 == 7:
             mae += 12
         if feasible:
-            point = [mae, costs["latency_ms"], costs["sram_bytes"]]
-            seen.append(point)
-            best = np.vstack([best, point])
-            best = best[nondominated(best)]
+            seen.append([mae, costs["latency_ms"], costs["sram_bytes"]])
+            both = np.vstack([best, seen[-1]])
+            on_front = nondominated(both)
+            if on_front[-1]:
+                best = both[on_front]
+                share = hypervolume_share(best, [30, 100, 60_000])
         result.append(
             {
                 "number": number,
@@ -87,7 +89,7 @@ def _candidates(rng: np.random.Generator, count: int) -> list[dict[str, Any]]:
                 "energy_mj": costs["latency_ms"] * 0.12,
                 "weight_bytes": weights,
                 "macs": macs,
-                "hypervolume": hypervolume_share(best, [30, 100, 60_000]),
+                "hypervolume": share,
                 "on_front": False,
                 "finalist": None,
             }

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.report.loading import Finalist, Predictions, RunData, load_run
+from nas.report.loading import Predictions, RunData, load_run
 from nas.report.sections.confidence import (
     COVERAGE,
     _confidence_info,
@@ -17,13 +17,10 @@ from nas.report.sections.confidence import (
 )
 from ppg.people.metrics import person_weights
 from tests.nas.report.report_run import make_run
-from tests.nas.run.made import made_card, run_document
+from tests.nas.report.small_run import finalist
+from tests.nas.run.made import run_document
 
 _START = "with the least sure half of the readings left out, the error of the others "
-
-
-def finalist(*, predictions: Predictions | None = None) -> Finalist:
-    return Finalist(1, made_card(), predictions)
 
 
 def test_confidence_info_weighs_people_alike() -> None:
