@@ -277,7 +277,7 @@ class SearchSpace:
         others: Any = {
             name: choices[name] for name in self.dimensions if not name.startswith("stage")
         }
-        task = asdict(self.task) | {_WINDOW: self.window_s[0]}
+        task = vars(self.task) | {_WINDOW: self.window_s[0]}
         return Arch(stages=tuple(stages), **{**task, **others})
 
     def suggest(self, trial: Trial) -> Arch:

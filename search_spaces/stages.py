@@ -91,14 +91,13 @@ def canonical_stage(
     dilation = stage.dilation
     while dilation > 1 and (time // parts % dilation or time // dilation < 2):
         dilation //= 2
-    stage = replace(stage, stride=stride)
     residual = stage.residual and (
-        stage.depth > 1
-        or residual_possible(inputs=width, outputs=stage.width, stride=stage.stride)
+        stage.depth > 1 or residual_possible(inputs=width, outputs=stage.width, stride=stride)
     )
-    if stage.stride > 1 and stage.depth == 1:
+    if stride > 1 and stage.depth == 1:
         dilation = 1  # the only block carries the stride, and strided layers are undilated
-    return replace(stage, dilation=dilation, residual=residual), stage.width, time
+    acts = replace(stage, stride=stride, dilation=dilation, residual=residual)
+    return acts, stage.width, time
 
 
 def _stage_choices(
