@@ -22,6 +22,11 @@ def leave(*arguments: str) -> int:
     return code
 
 
+def search_words(people: Path, *more: str) -> list[str]:
+    """Of a search of a small space."""
+    return ["search", "--budget", "80KB", "--data", str(people), "--space", "tiny", *more]
+
+
 def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     assert leave(*arguments, "--json") == 0
     return json.loads(capsys.readouterr().out)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nas.run.folder import RunDir
-from tests.nas.cli.leaving import ROOT, leave
+from tests.nas.cli.leaving import ROOT, leave, search_words
 
 
 @pytest.mark.parametrize(
@@ -151,20 +151,7 @@ main(sys.argv[1:])
 def test_an_interrupt_says_how_to_go_on(people: Path, tmp_path: Path) -> None:
     run = RunDir(tmp_path / "run")
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            INTERRUPTED,
-            "search",
-            "--budget",
-            "80KB",
-            "--space",
-            "tiny",
-            "--data",
-            str(people),
-            "--out",
-            str(run.path),
-        ],
+        [sys.executable, "-c", INTERRUPTED, *search_words(people, "--out", str(run.path))],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,

@@ -9,28 +9,14 @@ from pathlib import Path
 import pytest
 
 from nas.run.folder import RunDir
-from tests.nas.cli.leaving import leave, run_json
+from tests.nas.cli.leaving import leave, run_json, search_words
 
 
 def test_a_whole_search(
     fake_training: None, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "run")
-    options = [
-        "search",
-        "--budget",
-        "80KB",
-        "--data",
-        str(people),
-        "--space",
-        "tiny",
-        "--trials",
-        "30",
-        "--finalists",
-        "2",
-        "--out",
-        out,
-    ]
+    options = search_words(people, "--trials", "30", "--finalists", "2", "--out", out)
     assert leave(*options, "--json") == 0
     printed = capsys.readouterr()
     document = json.loads(printed.out)
@@ -194,19 +180,7 @@ def test_the_default_folder_moves_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = [
-        "search",
-        "--budget",
-        "80KB",
-        "--data",
-        str(people),
-        "--space",
-        "tiny",
-        "--trials",
-        "12",
-        "--finalists",
-        "1",
-    ]
+    options = search_words(people, "--trials", "12", "--finalists", "1")
     assert leave(*options) == 0
     assert leave(*options) == 0
     assert "results/run holds a finished run; writing to results/run-2" in capsys.readouterr().err
