@@ -34,7 +34,7 @@ from tests.distill.teachers.made import SAID
 from tests.distill.teachers.made import write as write_foreign
 from tests.nas.bench.distillation.made import FakeWorker
 from tests.nas.bench.ranking.made import BenchTrainer
-from tests.nas.fakes import FakeTrainer, write_people
+from tests.nas.fakes import FakeTrainer, few_drawn, write_people
 from tests.ppg.loaders import upstream
 from tests.ppg.loaders.devices import made
 
@@ -90,7 +90,7 @@ def _call(line: str) -> None:
 
 def _run(folder: Path, people: Path) -> None:
     run = folder / "run"
-    with mock.patch.object(nas.search, "search", fake_search):
+    with few_drawn(), mock.patch.object(nas.search, "search", fake_search):
         _call(
             f"search --budget 80KB --data {people} --space tiny --trials 12 --finalists 1 "
             f"--out {run}"
@@ -99,7 +99,7 @@ def _run(folder: Path, people: Path) -> None:
         f"bench records loso --data {people} --network baseline:spectral-peak "
         f"--out {folder / 'records'}"
     )
-    with mock.patch.object(nas.bench.ranking.measure, "Trainer", BenchTrainer):
+    with few_drawn(), mock.patch.object(nas.bench.ranking.measure, "Trainer", BenchTrainer):
         _call(
             f"bench ranking --data {people} --space tiny --networks 16 --effort smoke "
             f"--out {folder / 'ranking'}"
