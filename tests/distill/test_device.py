@@ -22,7 +22,7 @@ from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
 from distill.first_rung import begin
 from distill.pace import measure_pace
-from distill.pool import make_pool, open_pool
+from distill.pool import open_pool
 from distill.supernet_training import InheritedAccuracy, SupernetJob, train_supernet
 from distill.teachers.files import build, shape_of
 from distill.teachers.names import PRESETS
@@ -40,7 +40,7 @@ from ppgnas.errors import DependencyError
 from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
-from tests.distill.killing import silent
+from tests.distill.killing import silent, small_pool
 
 # A checkpoint has values, and `meta` takes none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
@@ -104,15 +104,11 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
 def pool(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the answers of a teacher that knows nothing."""
     folder = tmp_path_factory.mktemp("device") / "pool"
-    make_pool(
+    small_pool(
         TrainingBank(people[:3], acceleration=True),
         ResNetTeacher(ResNetShape(4, 32)).eval(),
-        folder=folder,
-        batches=3,
-        batch=16,
+        folder,
         rate_hz=64,
-        seed=0,
-        progress=silent,
     )
     return folder
 
@@ -135,9 +131,7 @@ def test_teacher_and_pool(people: list[Recording], tmp_path: Path, elsewhere: El
         progress=silent,
         device=META,
     )
-    make_pool(
-        bank, teacher, folder=tmp_path, batches=1, batch=16, rate_hz=32, seed=0, progress=silent
-    )
+    small_pool(bank, teacher, tmp_path, batches=1)
     assert teacher.temperature.device == META and elsewhere.there > 100
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from distill.compression.retrain import retrain
 from distill.finalist import FinalistJob
-from distill.pool import make_pool, open_pool
+from distill.pool import open_pool
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
@@ -23,24 +23,14 @@ from ppgnas.errors import MixError, RunError
 from search_spaces.blocks import upsample
 from search_spaces.network import Network
 from search_spaces.published import published
-from tests.distill.killing import Killed, kill_at, silent
+from tests.distill.killing import Killed, kill_at, silent, small_pool
 
 ARCH = published("tiny")
 SHORT = replace(EFFORTS["smoke"], finetune_steps=4, qat_steps=4, batch=16)
 
 
 def _make_pool(people: list[Recording], teacher: nn.Module, folder: Path) -> None:
-    make_pool(
-        TrainingBank(people[:3], acceleration=True),
-        teacher,
-        folder=folder,
-        batches=3,
-        batch=16,
-        rate_hz=32,
-        seed=0,
-        progress=silent,
-        features=True,
-    )
+    small_pool(TrainingBank(people[:3], acceleration=True), teacher, folder, features=True)
 
 
 @pytest.fixture(scope="module")

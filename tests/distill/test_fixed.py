@@ -26,6 +26,33 @@ from search_spaces.published import published
 from tests.distill.killing import Killed, silent
 
 
+def small(
+    people: list[Recording],
+    folder: Path,
+    *,
+    seed: int = 0,
+    teacher: str = "none",
+    progress: Progress = silent,
+) -> Retrained:
+    """`published:small`, hardly trained."""
+    return train_fixed(
+        published("small"),
+        train=people[:3],
+        search=people[3:],
+        effort="smoke",
+        seed=seed,
+        teacher=teacher,
+        cache=folder,
+        site=Site(),
+        progress=progress,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Retrained:
+    return small(people, tmp_path_factory.mktemp("whole"))
+
+
 def test_efforts_are_named() -> None:
     with pytest.raises(SpaceError, match="effort 'much' is unknown; allowed: smoke, quick"):
         effort_by_name("much")
@@ -35,23 +62,9 @@ def test_efforts_are_named() -> None:
 def test_a_fixed_network_is_trained_from_scratch(
     people: list[Recording], tmp_path: Path, teacher: str
 ) -> None:
-    arch = published("small")
-
-    def train(folder: Path, seed: int) -> Retrained:
-        return train_fixed(
-            arch,
-            train=people[:3],
-            search=people[3:],
-            effort="smoke",
-            seed=seed,
-            teacher=teacher,
-            cache=folder,
-            site=Site(),
-            progress=silent,
-        )
-
     first, again, other = (
-        train(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+        small(people, tmp_path / name, seed=seed, teacher=teacher)
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert first.search_mae_bpm == again.search_mae_bpm != other.search_mae_bpm
     np.testing.assert_array_equal(first.net.weights["head"], again.net.weights["head"])
@@ -64,23 +77,14 @@ def test_a_fixed_network_is_trained_from_scratch(
 
 @pytest.mark.parametrize("stop", [3, 8, 9, 14, 16])  # of 8 float and 8 quantised steps
 def test_a_killed_training_continues_to_the_same_integers(
-    people: list[Recording], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+    people: list[Recording],
+    whole: Retrained,
+    tmp_path: Path,
+    stop: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("distill.finalist.CHECKPOINT_EVERY", 3)
     steps: list[int] = []
-
-    def train(folder: Path, progress: Progress) -> Retrained:
-        return train_fixed(
-            published("small"),
-            train=people[:3],
-            search=people[3:],
-            effort="smoke",
-            seed=0,
-            teacher="none",
-            cache=tmp_path / folder,
-            site=Site(),
-            progress=progress,
-        )
 
     def watch(done: int, total: int, note: str) -> None:
         if note.startswith("loss"):
@@ -90,10 +94,9 @@ def test_a_killed_training_continues_to_the_same_integers(
         if note.startswith("loss") and done == stop:
             raise Killed
 
-    whole = train(Path("whole"), silent)
     with pytest.raises(Killed):
-        train(Path("killed"), kill)
-    continued = train(Path("killed"), watch)
+        small(people, tmp_path, progress=kill)
+    continued = small(people, tmp_path, progress=watch)
     kept = {3: 0, 8: 6, 9: 8, 14: 11, 16: 14}[stop]
     assert steps == list(range(kept + 1, 17))
     for name, values in whole.net.weights.items():

@@ -18,7 +18,6 @@ from distill.compression.retrain import retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob, checkpoint_of, fit_finalist
 from distill.first_rung import begin
-from distill.pool import make_pool
 from distill.supernet_training import SupernetJob, train_supernet
 from distill.teachers.files import load_teacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
@@ -35,7 +34,7 @@ from ppg.windows import InputSpec, windows_of
 from search_spaces.network import Network
 from search_spaces.published import published
 from search_spaces.space import SearchSpace
-from tests.distill.killing import Killed
+from tests.distill.killing import Killed, small_pool
 
 pytestmark = [
     pytest.mark.gpu,
@@ -76,16 +75,7 @@ def agree(folder: Path, train: Callable[[torch.device, Path, Progress], object])
 def pool(people: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gpu") / "pool"
     bank = TrainingBank(people[:3], acceleration=True)
-    make_pool(
-        bank,
-        None,
-        folder=folder,
-        batches=4,
-        batch=32,
-        rate_hz=64,
-        seed=0,
-        progress=lambda *_: None,
-    )
+    small_pool(bank, None, folder, batches=4, batch=32, rate_hz=64)
     return folder
 
 

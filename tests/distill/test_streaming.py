@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deploy.integers import reference
 from distill.evaluation import predict_windows
 from distill.fixed import train_fixed
-from distill.pool import make_pool, open_pool
+from distill.pool import open_pool
 from distill.training.device import Site
 from ppg.augment.bank import TrainingBank
 from ppg.people.metrics import mean_over_people
@@ -21,7 +21,7 @@ from ppg.recording import Recording
 from ppg.windows import windows_of
 from ppgnas.errors import SpaceError
 from search_spaces.published import published
-from tests.distill.killing import silent
+from tests.distill.killing import silent, small_pool
 
 TINY = published("tiny")
 
@@ -43,10 +43,7 @@ def test_students_get_the_past_and_the_teacher_the_window(
     people: list[Recording], tmp_path: Path
 ) -> None:
     bank, teacher = TrainingBank(people[:2], acceleration=True), _Shown()
-    pool = make_pool(
-        bank, teacher, folder=tmp_path / "pool", batches=2, batch=8, rate_hz=32, seed=0,
-        progress=silent, past_s=12.0,
-    )  # fmt: skip
+    pool = small_pool(bank, teacher, tmp_path / "pool", batches=2, batch=8, past_s=12.0)
     assert pool.x.shape == (16, 4, 20 * 32) and pool.past_s == 12
     assert open_pool(tmp_path / "pool").past_s == 12
     assert [x.shape for x in teacher.seen] == [(8, 4, 8 * 32)] * 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.pool import FACTS, make_pool
+from distill.pool import FACTS
 from distill.supernet_training import (
     InheritedAccuracy,
     SupernetJob,
@@ -27,7 +27,7 @@ from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
 from search_spaces.supernet import Supernet
-from tests.distill.killing import SMOKE, Killed, kill_at, silent
+from tests.distill.killing import SMOKE, Killed, kill_at, silent, small_pool
 
 
 @pytest.mark.parametrize("stop", [3, 10])
@@ -37,16 +37,7 @@ def test_a_killed_supernet_training_continues(
     monkeypatch.setattr("distill.supernet_training.CHECKPOINT_EVERY", 2)
     space = SearchSpace.preset("tiny")
     bank = TrainingBank(people[:2], acceleration=True)
-    make_pool(
-        bank,
-        None,
-        folder=tmp_path / "pool",
-        batches=4,
-        batch=16,
-        rate_hz=32,
-        seed=0,
-        progress=silent,
-    )
+    small_pool(bank, None, tmp_path / "pool", batches=4)
 
     def train(path: Path, progress, processes: int = 1):  # type: ignore[no-untyped-def]
         job = SupernetJob(space, tmp_path / "pool", SMOKE, 0, path)

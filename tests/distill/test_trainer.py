@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.pool import Pool, make_pool
+from distill.pool import Pool
 from distill.trainer import Trainer
 from distill.training.device import Site
 from distill.training.progress import Progress
@@ -19,7 +19,7 @@ from ppg.recording import Recording
 from ppg.windows import windows_of
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
-from tests.distill.killing import SMOKE, Killed, kill_at, silent
+from tests.distill.killing import SMOKE, Killed, kill_at, silent, small_pool
 
 
 class LastSamples(torch.nn.Linear):
@@ -35,13 +35,12 @@ def test_a_pool_is_the_same_with_any_number_of_threads(
     bank, teacher = TrainingBank(people[:2], acceleration=True), LastSamples(1, 1)
 
     def make(threads: int, progress: Progress = silent) -> Pool:
-        return make_pool(
+        return small_pool(
             bank,
             teacher,
-            folder=tmp_path / str(threads),
+            tmp_path / str(threads),
             batches=7,
             batch=4,
-            rate_hz=32,
             seed=1,
             progress=progress,
             threads=threads,
@@ -66,16 +65,7 @@ def test_pool_is_drawn_once(people: list[Recording], tmp_path: Path) -> None:
     teacher = Uniform(1, 1)
 
     def make(progress):  # type: ignore[no-untyped-def]
-        return make_pool(
-            bank,
-            teacher,
-            folder=tmp_path,
-            batches=3,
-            batch=8,
-            rate_hz=32,
-            seed=1,
-            progress=progress,
-        )
+        return small_pool(bank, teacher, tmp_path, batch=8, seed=1, progress=progress)
 
     pool = make(silent)
     assert pool.x.shape == (24, 4, 256) and pool.batches == 3
@@ -162,15 +152,13 @@ def test_a_full_disk_is_told_before_the_pool_is_drawn(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
-        make_pool(
+        small_pool(
             TrainingBank(people[:1], acceleration=True),
             None,
-            folder=tmp_path / "pool",
+            tmp_path / "pool",
             batches=2,
             batch=8,
             rate_hz=16,
-            seed=0,
-            progress=silent,
         )
     assert asked == [128 + 2 * 2 * 8 * 4 * 128]  # the header, then float16
     assert not (tmp_path / "pool" / "pool.json").exists()

@@ -10,7 +10,7 @@ import torch
 
 from distill.fixed import train_fixed
 from distill.losses.mix import parse_mix
-from distill.pool import Pool, make_pool
+from distill.pool import Pool
 from distill.training.device import Site
 from distill.unlabelled import LeftOut, draw, surest, unlabelled_bank
 from ppg.augment.bank import TrainingBank
@@ -22,6 +22,7 @@ from ppg.windows import InputSpec
 from ppgnas.errors import MixError
 from ppgnas.task import TASK
 from search_spaces.published import published
+from tests.distill.killing import small_pool
 
 INPUTS = InputSpec(16, True)
 
@@ -93,17 +94,7 @@ def test_a_pool_holds_both_kinds_and_the_teachers_word_of_each(
     further = unlabelled_bank(people[2:], INPUTS, parse_mix("soft"))
 
     def made(more: UnlabelledBank | None) -> Pool:
-        return make_pool(
-            bank,
-            Loudness(),
-            unlabelled=more,
-            folder=tmp_path / "pool",
-            batches=3,
-            batch=16,
-            rate_hz=16,
-            seed=1,
-            progress=lambda *_: None,
-        )
+        return small_pool(bank, Loudness(), tmp_path / "pool", unlabelled=more, rate_hz=16, seed=1)
 
     pool = made(further)
     assert pool.left_out is not None and (pool.left_out.windows, pool.left_out.drawn) == (3, 27)

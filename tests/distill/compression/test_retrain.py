@@ -12,7 +12,7 @@ import torch
 from distill.compression.retrain import parts_of, retrain
 from distill.evaluation import Retrained
 from distill.finalist import FinalistJob
-from distill.pool import make_pool, open_pool
+from distill.pool import open_pool
 from distill.training.checkpoint import save_checkpoint
 from distill.training.effort import EFFORTS
 from distill.training.recipe import (
@@ -30,7 +30,7 @@ from ppg.windows import windows_of
 from search_spaces.lower import lower
 from search_spaces.network import Network
 from search_spaces.published import published
-from tests.distill.killing import Killed, kill_at
+from tests.distill.killing import Killed, kill_at, small_pool
 
 ARCH = published("tiny")
 SMOKE = replace(EFFORTS["smoke"], batch=8)
@@ -47,15 +47,13 @@ STEPS = [4, 4, 2, 2, 2, 2, 8]
 
 
 def make(folder: Path, people: list[Recording], teacher: Network | None) -> Path:
-    make_pool(
+    small_pool(
         TrainingBank(people[:3], acceleration=True),
         teacher,
-        folder=folder,
+        folder,
         batches=4,
         batch=8,
         rate_hz=16,
-        seed=0,
-        progress=lambda *_: None,
         features=teacher is not None,
     )
     return folder
