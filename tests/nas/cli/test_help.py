@@ -114,6 +114,15 @@ def test_boards_and_engines(capsys: pytest.CaptureFixture[str]) -> None:
         assert ("stm32h743" in text) or ("tflm-cmsis-nn" in text)
 
 
+def test_data_inspect(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, "data", "inspect", str(people))["datasets"]
+    assert set(found) == {"synthetic"}
+    assert (found["synthetic"]["people"], found["synthetic"]["recordings"]) == (6, 6)
+    assert found["synthetic"]["usable_windows"] <= found["synthetic"]["windows"]
+    assert leave("data", "inspect", str(people)) == 0
+    assert "6 of 6" in capsys.readouterr().out
+
+
 def test_score_of_an_architecture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "arch.json"
     path.write_text(SearchSpace.preset("tiny").smallest().dumps())
