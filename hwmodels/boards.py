@@ -32,6 +32,7 @@ MOST_BYTES = 2.0**27  # of memory, with a chip of flash beside it
 MOST_WAITS = 15  # that a flash controller can be told, by four bits
 RATIOS = (0.01, 100.0)
 BOARDS_DIR = Path(__file__).parent / "boards"
+_BLANK = BOARDS_DIR.parent / "data" / "new_board.toml"
 
 # What vendors add to the name of a core, and what changes nothing of int8 kernels.
 _EXTENSIONS = (
@@ -162,8 +163,8 @@ def load_board(name_or_path: str | Path) -> Board:
     several = str(name_or_path).split(",")
     if len(several) > 1 and all(name.strip() in board_names() for name in several):
         raise BoardError(
-            f"board {str(name_or_path)!r} is {len(several)} boards; only ppgnas search takes "
-            f"several. Name one, and ask again for the others: {several[0].strip()}"
+            f"board {str(name_or_path)!r} is {len(several)} boards; only search and rescore "
+            f"take several. Name one, and ask again for the others: {several[0].strip()}"
         )
     otherwise = "Another board is given by the path of its TOML file"
     path = named_file("board", name_or_path, BOARDS_DIR, board_names(), otherwise=otherwise)
@@ -364,5 +365,15 @@ def template(name: str) -> str:
     """
     if name.lower() in board_names():
         return text_of(BOARDS_DIR / f"{name.lower()}.toml")
-    text = (BOARDS_DIR.parent / "data" / "new_board.toml").read_text(encoding="utf-8")
-    return Template(text).substitute(part=name.upper())
+    return Template(_BLANK.read_text(encoding="utf-8")).substitute(part=name.upper())
+
+
+def unfilled(path: Path) -> tuple[str, ...]:
+    """Figures of a board file that are still those that `template` asks to fill in."""
+    file, blank = (read_as(each, _BoardFile, help_text=_HELP) for each in (path, _BLANK))
+    pairs = {key: (getattr(file, key), getattr(blank, key)) for key in _KINDS}
+    return tuple(
+        key
+        for key, (own, none) in pairs.items()
+        if none and none.source.endswith("fill in") and own == none
+    )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.parsing import listed
 from ppgnas.task import TASK, Task
 
 MOST_PPM = 50_000
@@ -201,13 +202,8 @@ def channels_of(text: str) -> tuple[int, ...]:
     Raises:
         DataError: the text is something else.
     """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise DataError(
-            f"`channels` is {text!r}; allowed: numbers from 1 with commas, with a minus to turn a "
-            "channel over, such as 1,-3."
-        ) from None
+    allowed = "numbers from 1, a minus to turn a channel over,"
+    return listed("channels", text, DataError, example="1,-3", allowed=allowed, read=int)
 
 
 def with_channels(recordings: Sequence[Recording], chosen: str | None) -> list[Recording]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ppgnas.errors import PpgnasError
+from ppgnas.errors import OptionError, PpgnasError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -78,6 +78,58 @@ def one_of(name: str, value: str, allowed: Sequence[Word], refusal: type[PpgnasE
         if word == value:
             return word
     raise refusal(f"`{name}` is {value!r}; allowed: {', '.join(allowed)}")
+
+
+def listed(
+    name: str,
+    text: str,
+    refusal: type[PpgnasError],
+    *,
+    example: str,
+    allowed: str = "names",
+    read: Callable[[str], Any] = str,
+) -> tuple[Any, ...]:
+    """The values of a list with commas, such as `0,1,2`.
+
+    Args:
+        name: of the argument, `example` and `allowed`: for the message.
+        read: makes a value of a part, or raises a plain ValueError.
+
+    Raises:
+        refusal: a part is empty or cannot be read, or a value stands there twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        values = tuple(map(read, parts)) if all(parts) else ()
+    except PpgnasError:
+        raise
+    except ValueError:
+        values = ()
+    if not values or len(set(values)) < len(values):
+        raise refusal(
+            f"`{name}` is {text!r}; allowed: {allowed} with commas, none empty and each once, "
+            f"such as {example}"
+        )
+    return values
+
+
+def refuse_idle(why: str, **given: object) -> None:
+    """Refuse arguments that were given where they cannot act.
+
+    Args:
+        why: they cannot, as a sentence without a full stop.
+        given: values by name; None and False where they were not given.
+
+    Raises:
+        OptionError: one was given.
+    """
+    names = [
+        f"`{name}`" for name, value in given.items() if value is not None and value is not False
+    ]
+    if names:
+        raise OptionError(
+            f"{' and '.join(names)} cannot act: {why}; leave {'them' if names[1:] else 'it'} out"
+        )
 
 
 def printable(text: str) -> str:

@@ -182,9 +182,8 @@ class Model(Shown):
         from nas.models.export import export_files
         from nas.models.signal_chain import Sensors
 
-        chosen = formats.split(",") if isinstance(formats, str) else formats
         folder = Path(named(out, "`out`"))
-        return export_files(self.found, chosen, folder, sensors=Sensors(**sensors))
+        return export_files(self.found, formats, folder, sensors=Sensors(**sensors))
 
     def verify(
         self,

@@ -20,8 +20,8 @@ import typer
 from typer.models import OptionInfo
 
 from nas.run.job import interrupt
-from ppgnas.errors import PpgnasError, RunError
-from ppgnas.parsing import printable
+from ppgnas.errors import OptionError, PpgnasError, RunError
+from ppgnas.parsing import listed, printable
 from ppgnas.task import Mode
 
 Parameters = ParamSpec("Parameters")
@@ -29,6 +29,7 @@ Parameters = ParamSpec("Parameters")
 INTERRUPTED = 130
 _OUTPUTS = ("out", "plot", "page")
 """Parameters of verbs that name what is written."""
+SEEDS = "numbers of 0 or more"
 
 
 def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -46,6 +47,9 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 _leave(_with_options(empty, function), 2)
         if twice := _one_place(kwargs):
             _leave(_with_options(twice, function), 2)
+            if isinstance(value, list) and len(set(value)) < len(value):
+                twice = max(value, key=value.count)
+                _leave(_with_options(f"`{name}` is {twice!r} twice; give it once", function), 2)
         try:
             function(*args, **kwargs)
         except PpgnasError as error:
@@ -203,22 +207,19 @@ def folder_for(path: str) -> Path:
     return Path(path)
 
 
-def seeds_of(text: str) -> list[int]:
+def seeds_of(text: str) -> tuple[int, ...]:
     """Seeds from `0,1,2`.
 
     Raises:
-        RunError: they are no numbers.
+        OptionError: they are none.
     """
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise RunError(f"`seeds` is {text!r}; allowed: numbers with commas, 0,1,2") from error
+    return listed("seeds", text, OptionError, example="0,1,2", allowed=SEEDS, read=_seed)
 
 
-def names_of(text: str | None) -> tuple[str, ...]:
-    """Names from `ax,ay,az`, each once."""
-    names = (name.strip() for name in (text or "").split(","))
-    return tuple(dict.fromkeys(name for name in names if name))
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError
+    return int(text)
 
 
 def arithmetic_of(mode: Mode) -> str:

@@ -10,6 +10,7 @@ from nas.cli import options
 from nas.cli.common import arithmetic_of, emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.counts import counted
+from ppgnas.parsing import refuse_idle
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def evaluate(
             show_default="the file of the card's errors",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of synthetic recordings.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of synthetic recordings; default 1.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Heart-rate error of a model on recordings, in the integer arithmetic of the device.
@@ -41,15 +42,18 @@ def evaluate(
     from nas.models.evaluate import evaluate as measure
     from nas.models.evaluate import file_of, readable
     from nas.models.names import find_model
+    from nas.run.config import SYNTHETIC
     from nas.run.people import read_labelled
     from ppg.inspection.signals import references_note
     from ppg.readout.smoothing import smoothing_of
 
     how = smoothing_of(smoothing)
+    if data != SYNTHETIC:
+        refuse_idle(f"`data` {data} is not drawn", seed=seed)
     found = find_model(model)
     file_of(found, file)
     found.net()  # says that weights are missing before anything is read
-    recordings, lost = read_labelled(data, seed=seed)
+    recordings, lost = read_labelled(data, seed=1 if seed is None else seed)
     kept = readable(found, recordings)
     result = measure(found, kept, smoothing=how, file=file)
     card = found.card()

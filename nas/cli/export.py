@@ -9,6 +9,9 @@ import typer
 
 from nas.cli import options
 from nas.cli.common import emit, verb
+from ppgnas.parsing import refuse_idle
+
+MINUTES = 5.0
 
 
 @verb
@@ -35,10 +38,11 @@ def export(
         int, typer.Option(help="c: counts of the acceleration sensor to 1 g.")
     ] = 4096,
     smoothing: Annotated[str, typer.Option(help="c: none, clip or hmm.")] = "hmm",
-    fifo: Annotated[
+    fifo_s: Annotated[
         float,
         typer.Option(
-            help="c: seconds of samples that a sensor's FIFO hands out at once, up to 3."
+            "--fifo",
+            help="c: seconds of samples that a sensor's FIFO hands out at once, up to 3.",
         ),
     ] = 0.375,
     prefix: Annotated[
@@ -53,8 +57,9 @@ def export(
         ),
     ] = None,
     adapt_minutes: Annotated[
-        float, typer.Option(help="c: the longest calibration that --adapt has room for.")
-    ] = 5.0,
+        float | None,
+        typer.Option(help="c: the longest calibration that --adapt has room for; default 5."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files of before.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -74,28 +79,29 @@ def export(
     from deploy.personal.example import adapting_of
     from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
-    from nas.models.names import ModelError, find_model
+    from nas.models.names import find_model
     from nas.models.signal_chain import Sensors
     from nas.run.windows import mode_of
 
+    sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo_s)
+    if adapt is None:
+        refuse_idle("`adapt` is not given", adapt_minutes=adapt_minutes)
     if is_encoder(Path(model)):
-        if adapt is not None:
-            raise ModelError(f"{model} is an encoder, whose head `adapt` cannot change")
-        if mode is not None:
-            raise ModelError(f"{model} is an encoder of whole segments; leave `mode` out")
-        written = export_encoder(
-            Path(model), formats.split(","), Path(out), prefix=prefix, force=force
+        refuse_idle(
+            f"{model} is an encoder of whole segments", adapt=adapt, mode=mode, **sensors.stated
         )
+        written = export_encoder(Path(model), formats, Path(out), prefix=prefix, force=force)
     else:
         found = find_model(model)
         adapting = None
         if adapt is not None:
-            adapting = adapting_of(adapt, minutes=adapt_minutes, task=found.graph.task)
+            minutes = MINUTES if adapt_minutes is None else adapt_minutes
+            adapting = adapting_of(adapt, minutes=minutes, task=found.graph.task)
         written = export_files(
             found,
-            formats.split(","),
+            formats,
             Path(out),
-            sensors=Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo),
+            sensors=sensors,
             prefix=prefix,
             mode=None if mode is None else mode_of(mode),
             adapting=adapting,

@@ -35,9 +35,8 @@ ReportFrom = Annotated[
     Text, typer.Option(help="Data set (top folder) that the report people are drawn from.")
 ]
 Split = Annotated[Text, typer.Option(help="JSON file with the lists train, search and report.")]
-Effort = Annotated[
-    str, typer.Option(help="Training time: smoke (tries the path), quick, standard, thorough.")
-]
+EFFORT_HELP = "Training time: smoke (tries the path), quick, standard, thorough."
+Effort = Annotated[str, typer.Option(help=EFFORT_HELP)]
 TEACHERS = (
     "auto, a name of `ppgnas teachers list` (with -ppg: no acceleration), a .safetensors or .onnx "
     "file, or ensemble:A,B,C."
@@ -152,7 +151,8 @@ Page = Annotated[Text, typer.Option(help="Write a Markdown page to this file.")]
 CsvOut = Annotated[Text, typer.Option("--out", help="CSV file to write; default: stdout.")]
 RecordingName = Annotated[Text, typer.Option("--name", help="Which recording of a folder.")]
 Seed = Annotated[int, typer.Option(help="Decides everything that is drawn.")]
-Space = Annotated[str, typer.Option(help="default, tiny, wide, or a .toml file.")]
+SPACE_HELP = "default, tiny, wide, or a .toml file."
+Space = Annotated[str, typer.Option(help=SPACE_HELP)]
 Sources = Annotated[
     list[str],
     typer.Option("--data", help="Folder of recordings, or synthetic; may be given several times."),

@@ -12,6 +12,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, verb
 from nas.cli.options import Text
+from ppgnas.parsing import listed
 
 NOTHING_FITS = 3
 
@@ -58,17 +59,19 @@ def rescore(
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
-    from ppgnas.errors import RunError
+    from ppgnas.errors import BoardError, RunError
     from ppgnas.files import write_text_atomic
 
     period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
-    boards = [name.strip() for name in board.split(",") if name.strip()] or [board]
+    boards = listed("board", board, BoardError, example="nrf5340,stm32u585")
     if len(boards) > 1 and out is not None:
         raise RunError(
             f"`out` names one page, and there are {len(boards)} boards, each with a page beside "
             "the run; leave `out` out"
         )
+    asked = directory.document().config
+    around = take_surroundings(given, asked.around, inputs=asked.student_inputs)
     found = [
         rescore_run(
             directory,
@@ -76,7 +79,7 @@ def rescore(
             engine=engine,
             period_s=period_s,
             scope=budget_scope,
-            around=take_surroundings(given, directory.document().config.around),
+            around=around,
         )
         for name in boards
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,14 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.parsing import refuse_idle
 from ppgnas.tables import name_end, text_table
+from ppgnas.task import PPG
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
     from hwmodels.estimate import Estimate
+    from hwmodels.power import ClockChoice
     from hwmodels.scorecard import Scorecard
 
 
@@ -59,34 +63,51 @@ def score(
     ppgnas score published:tiny --window 4s --stride 1s
     """
     given = {name: value for name, value in locals().items() if value is not None}
+    from hwmodels.path import USUAL, shape_of
+    from hwmodels.power import best_clock
     from nas.models.names import find_model
     from nas.run.config import SCOPES, check_choice
-    from nas.run.target import load_target, take_surroundings
+    from nas.run.target import AROUND, load_target, take_surroundings
     from nas.run.units import parse_ms
     from nas.run.windows import mode_of, take_windows
 
     budget_ms = None if latency is None else parse_ms(latency, name="latency")
-    found = find_model(model).reading(take_windows(given))
-    print_notes(() if found.file is None else found.file.notes)
+    stored = find_model(model)
+    found = stored.reading(take_windows(given))
     task = found.graph.task
+    print_notes(() if found.file is None else found.file.notes)
+    if stored.folder is not None and found.folder is None:
+        print_notes(
+            [
+                f"the weights of {model} are of {stored.graph.task}; these are costs of its "
+                f"architecture with {task}, which is to be trained"
+            ]
+        )
     period_s = float(task.stride_s) if rate is None else parse_ms(rate, name="rate") / 1000
+    path = shape_of(found.graph, USUAL)
+    if path is None:
+        around = {name: given[name] for name in AROUND if name in given}
+        refuse_idle(f"{model} does not read whole windows of PPG for heart rates", **around)
     target = load_target(
         board,
         engine,
         period_s=period_s,
         mode=found.mode if mode is None else mode_of(mode),
-        around=take_surroundings(given),
+        around=take_surroundings(given, inputs=PPG if path and not path.acc_hz else None),
         path_counts=check_choice("budget_scope", budget_scope or "total", SCOPES) == "total",
         task=task,
     )
     card = target.score(found.graph, file_bytes=found.file_bytes)
     print_notes(target.engine.caution(target.board))
+    allowed_ms = 1e3 * period_s if budget_ms is None else budget_ms
+    clock = best_clock(target.board, card.all_cycles, period_s=period_s, budget_ms=allowed_ms)
     if as_json:
-        emit({**card.to_json(), "room": {name.lower(): row for name, row in card.room.items()}})
+        room = {name.lower(): row for name, row in card.room.items()}
+        emit({**card.to_json(), "room": room, "clock": clock and asdict(clock)})
         return
     print(scorecard_text(card))
     print(f"\n{_placement_text(target.board, round(card.sram_bytes.high))}")
-    print(_clock_text(target.board, card.all_cycles, period_s, budget_ms))
+    print(_clock_text(target.board, clock, allowed_ms))
 
 
 def _placement_text(board: Board, sram_bytes: int) -> str:
@@ -104,17 +125,13 @@ def _placement_text(board: Board, sram_bytes: int) -> str:
     return f"SRAM placement: no single region of {board.name} holds {need}"
 
 
-def _clock_text(board: Board, cycles: Estimate, period_s: float, budget_ms: float | None) -> str:
+def _clock_text(board: Board, clock: ClockChoice | None, allowed_ms: float) -> str:
     """The clock of least average power that meets the latency."""
-    from hwmodels.power import best_clock
-
-    allowed_ms = 1e3 * period_s if budget_ms is None else budget_ms
-    chosen = best_clock(board, cycles, period_s=period_s, budget_ms=allowed_ms)
-    if chosen is None:
+    if clock is None:
         return f"no clock of {board.name} meets {allowed_ms:g} ms"
     return (
-        f"clock of least power within {allowed_ms:g} ms: {chosen.clock_hz / 1e6:g} MHz, "
-        f"{chosen.latency_ms.value:.3g} ms, {chosen.power_mw.value:.3g} mW without sensors"
+        f"clock of least power within {allowed_ms:g} ms: {clock.clock_hz / 1e6:g} MHz, "
+        f"{clock.latency_ms.value:.3g} ms, {clock.power_mw.value:.3g} mW without sensors"
     )
 
 

@@ -12,7 +12,7 @@ from nas.cli import options
 from nas.cli.common import arithmetic_of, command_line, emit, verb
 from nas.cli.options import Text
 from ppgnas.counts import counted
-from ppgnas.parsing import printable
+from ppgnas.parsing import printable, refuse_idle
 from ppgnas.tables import text_table
 
 if TYPE_CHECKING:
@@ -203,11 +203,9 @@ def search(
     there = Path(out) if out is not None else None
     asked, run = asked_search(given, there, resume=resume or worker)
     if worker:
-        from nas.run.config import ConfigError
         from nas.worker import work
 
-        if log is not None:
-            raise ConfigError("`log` is of the search that leads, and has what workers train, too")
+        refuse_idle("the search that leads tells of all", log=log, as_json=as_json)
         work(asked, run, progress=progress)
         return
     if out is None and run.path != DEFAULT_OUT and not resume:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.c.naming import PREFIX
 from nas.encoders.card import FILE, EncoderCard
 from nas.models.export import FILES, C, check_formats, write_files
 from nas.run.documents import read_document
 from ppgnas import __version__
 from ppgnas.errors import ExportError
 from ppgnas.files import sha256_of
+from ppgnas.parsing import refuse_idle
 
 
 def is_encoder(path: Path) -> bool:
@@ -19,7 +21,12 @@ def is_encoder(path: Path) -> bool:
 
 
 def export_encoder(
-    folder: Path, formats: Sequence[str], out: Path, *, prefix: str = "ppg", force: bool = False
+    folder: Path,
+    formats: str | Sequence[str],
+    out: Path,
+    *,
+    prefix: str = PREFIX,
+    force: bool = False,
 ) -> list[Path]:
     """Write files of a compact encoder to a folder; c is a project that builds and checks itself.
 
@@ -33,6 +40,9 @@ def export_encoder(
         RunError: the card is damaged.
     """
     names = check_formats(formats)
+    if C not in names:
+        idle = prefix if prefix != PREFIX else None
+        refuse_idle(f"c alone has it, and `formats` is {','.join(names)}", prefix=idle)
     card = read_document(folder / FILE, EncoderCard.from_json)
     contents: dict[str, bytes] = {}
     for name in names:

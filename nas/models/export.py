@@ -13,12 +13,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.c.naming import PREFIX
 from nas.models.names import Model, ModelError
 from nas.models.signal_chain import Sensors, reading_of
 from nas.run.card import Card, InC
 from ppgnas import __version__
 from ppgnas.errors import BoardError, ExportError
 from ppgnas.files import content_of, write_bytes_atomic
+from ppgnas.parsing import listed, refuse_idle
 from ppgnas.task import Mode
 
 if TYPE_CHECKING:
@@ -28,17 +30,17 @@ FILES = {"tflite": "model.tflite", "onnx": "model.onnx"}
 C = "c"
 FORMATS = (*FILES, C)
 MANIFEST = "export.sha256"
-"""What an export of C wrote, as `sha256sum --check` reads it."""
+"""What exports wrote beside C, and it, as `sha256sum --check` reads it."""
 _INTEGERS = ("graph.json", "weights.safetensors")
 
 
 def export_files(
     model: Model,
-    formats: Sequence[str],
+    formats: str | Sequence[str],
     out: Path,
     *,
     sensors: Sensors | None = None,
-    prefix: str = "ppg",
+    prefix: str = PREFIX,
     mode: Mode | None = None,
     adapting: Adapting | None = None,
     force: bool = False,
@@ -62,12 +64,15 @@ def export_files(
         GraphError: the network cannot stream.
     """
     names = check_formats(formats)
-    for name, value in (("mode", mode), ("adapt", adapting)):
-        if value is not None and C not in names:
-            raise ModelError(
-                f"`{name}` says how the C is written, and `formats` is {','.join(names)}; add c, "
-                f"or leave `{name}` out"
-            )
+    sensors = sensors or Sensors()
+    if C not in names:
+        refuse_idle(
+            f"c alone has it, and `formats` is {','.join(names)}",
+            mode=mode,
+            adapt=adapting,
+            prefix=prefix if prefix != PREFIX else None,
+            **sensors.stated,
+        )
     card = model.card()
     if model.folder is None or card is None:
         raise ModelError(
@@ -77,23 +82,32 @@ def export_files(
     contents = {
         FILES[name]: _checked(model.folder / FILES[name], card) for name in names if name != C
     }
-    stale: list[Path] = []
+    before, stale = _listed_in(out), []
     if C in names:
-        in_c = _c_files(
-            model, model.folder, card, sensors or Sensors(), prefix, mode or model.mode, adapting
+        contents |= _c_files(
+            model, model.folder, card, sensors, prefix, mode or model.mode, adapting
         )
-        stale = _left_over(out, in_c)
-        contents |= in_c
-    return write_files(contents, out, force=force, stale=stale)
+        of_card = {name: card.files[name].sha256 for name in FILES.values() if name in card.files}
+        stale = [name for name in before if name not in contents]
+        stale = [name for name in stale if before[name] != of_card.get(name)]
+    if C in names or before:
+        digests = {name: digest for name, digest in before.items() if name not in stale}
+        digests |= {
+            name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
+        }
+        lines = [f"{digests[name]}  {name}\n" for name in sorted(digests)]
+        contents[MANIFEST] = "".join(lines).encode()
+    return write_files(contents, out, force=force, stale=[out / name for name in stale])
 
 
-def check_formats(formats: Sequence[str]) -> list[str]:
-    """Formats as they are called.
+def check_formats(formats: str | Sequence[str]) -> Sequence[str]:
+    """Formats as they are called, from names or one text with commas.
 
     Raises:
-        ModelError: one is unknown.
+        ModelError: one is unknown, empty or there twice.
     """
-    names = [name.strip() for name in formats]
+    text = formats if isinstance(formats, str) else ",".join(formats)
+    names = listed("formats", text, ModelError, example="tflite,c")
     for name in names:
         if name not in FORMATS:
             raise ModelError(
@@ -116,6 +130,7 @@ def write_files(
     targets = {out / name: content for name, content in contents.items()}
     for target, content in targets.items():
         other = target.is_file() and target.read_bytes() != content
+        other &= target.name != MANIFEST  # is of the files, which are looked at
         if (other and not force) or (target.exists() and not target.is_file()):
             raise ModelError(
                 f"{target} exists and differs; it stays as it is. Choose another `out`, or write "
@@ -123,8 +138,9 @@ def write_files(
             )
     if stale and not force:
         raise ModelError(
-            f"{stale[0]} is of an export with another `prefix`, or with `adapt`, and does not fit "
-            "what is asked for now. Choose another `out`, or take it away with `force`"
+            f"{stale[0]} is of an export of another network, with another `prefix`, or with "
+            "`adapt`, and does not fit what is asked for now. Choose another `out`, or take it "
+            "away with `force`"
         )
     for path in stale:
         path.unlink()
@@ -133,17 +149,17 @@ def write_files(
     return list(targets)
 
 
-def _left_over(out: Path, contents: Mapping[str, bytes]) -> list[Path]:
-    """Files that an export before wrote, `contents` lacks, and nobody has changed."""
-    listed = out / MANIFEST
-    lines = listed.read_text(encoding="utf-8", errors="replace") if listed.is_file() else ""
-    found = []
+def _listed_in(out: Path) -> dict[str, str]:
+    """Files that exports wrote to a folder and nobody has changed, with their SHA-256."""
+    manifest = out / MANIFEST
+    lines = manifest.read_text(encoding="utf-8", errors="replace") if manifest.is_file() else ""
+    found = {}
     for digest, _, name in (line.partition("  ") for line in lines.splitlines()):
         path = out / name.replace("\0", "")
-        if name in contents or not path.resolve().is_relative_to(out.resolve()):
+        if not path.resolve().is_relative_to(out.resolve()):
             continue
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-            found.append(path)
+            found[name] = digest
     return found
 
 
@@ -170,7 +186,7 @@ def _c_files(
     mode: Mode,
     adapting: Adapting | None,
 ) -> dict[str, bytes]:
-    """model.c, model.h, README.md, the example around them, the card, and a list of all."""
+    """model.c, model.h, README.md, the example around them and the card."""
     from deploy.c.naming import Identity
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
@@ -214,9 +230,7 @@ def _c_files(
     )
     document = json.dumps(replace(card, c=in_c).to_json(), indent=2, allow_nan=False) + "\n"
     texts["card.json"] = document.encode()
-    digests = {name: hashlib.sha256(texts[name]).hexdigest() for name in sorted(texts)}
-    listed = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
-    return {**texts, MANIFEST: listed.encode()}
+    return texts
 
 
 def _speed(card: Card, mode: Mode) -> str:

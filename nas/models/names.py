@@ -158,6 +158,8 @@ class Model:
                 "`stride` and `bpm` out, or name a finalist, an arch.json or published:NAME"
             )
         arch = at_task(self.arch, windows.task(self.arch.task))
+        if arch == self.arch:
+            return self
         return Model(self.name, lower(arch), arch)
 
     def net(self) -> QuantizedNet:

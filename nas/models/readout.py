@@ -79,25 +79,28 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
             f"much or more on how other networks erred on {PRIOR_PEOPLE} people: they may be off "
             "by a factor of two. More search people make them surer."
         )
-    return (*found, *doubts(held_out))
-
-
-def doubts(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
-    """The sentences of `cautions` that are of one network alone, with its figures."""
-    found = [
-        f"Expected errors of {reading} readings do not hold: for search people who are left out "
-        f"they say {row.expected_bpm:.1f} BPM, and the error is {row.error_bpm:.1f}."
+    found += [
+        f"{doubt(reading)}: for search people who are left out they say {row.expected_bpm:.1f} "
+        f"BPM, and the error is {row.error_bpm:.1f}."
         for reading, row in held_out.items()
         if row.people >= FEWEST_HELD_OUT and not row.holds
     ]
     found += [
-        f"Whether expected errors of {reading} readings hold cannot be known from {row.people} "
-        f"search people: with others like them they would be {row.ratio_low:.1f} to "
-        f"{row.ratio_high:.1f} times the true ones (90 %, people resampled)."
+        f"{doubt(reading)}: {row.people} search people cannot tell, with others like them they "
+        f"would be {row.ratio_low:.1f} to {row.ratio_high:.1f} times the true ones (90 %, people "
+        "resampled)."
         for reading, row in held_out.items()
         if row.people >= FEWEST_HELD_OUT and row.holds and not row.known
     ]
     return tuple(found)
+
+
+DOUBTS = ("Expected errors of ", "Whether expected errors of ")  # the second in older cards
+
+
+def doubt(reading: Reading) -> str:
+    """How the sentences of `cautions` that are of one network alone begin."""
+    return f"{DOUBTS[0]}{reading} readings may not hold for other people"
 
 
 def decoding_of(card: Card | None) -> Decoding:

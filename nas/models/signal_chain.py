@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from nas.models.names import ModelError
@@ -10,7 +10,7 @@ from nas.models.readout import decoding_of
 from nas.run.card import Card
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
-from ppgnas.parsing import one_of
+from ppgnas.parsing import one_of, refuse_idle
 from ppgnas.task import Mode
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ class Sensors:
     def __post_init__(self) -> None:
         one_of("smoothing", self.smoothing, SMOOTHINGS, ModelError)
 
+    @property
+    def stated(self) -> dict[str, object]:
+        """What is not as usual."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(USUAL, name)}
+
+
+USUAL = Sensors()
+
 
 def reading_of(
     net: QuantizedNet, card: Card | None, sensors: Sensors, *, mode: Mode = "window"
@@ -62,6 +71,9 @@ def reading_of(
     task = net.graph.task
     rate_hz = steps / task.window_s
     acceleration = channels > 1
+    if not acceleration:
+        stated = {name: sensors.stated.get(name) for name in ("acc_hz", "counts_per_g")}
+        refuse_idle("the network reads PPG alone", **stated)
     front_end = FrontEnd(
         exact_hz(rate_hz if sensors.ppg_hz is None else sensors.ppg_hz),
         exact_hz(rate_hz if sensors.acc_hz is None else sensors.acc_hz) if acceleration else None,

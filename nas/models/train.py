@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.teachers.names import ONNX, TEACHER_HZ, is_preset, members_of
-from distill.training.effort import AUTO, effort_by_name
+from distill.training.effort import effort_by_name
 from distill.training.recipe import load_recipe
 from hwmodels.path import USUAL
 from nas.models.backend import check_judges, check_teacher, mix_of, site_of
@@ -33,6 +33,7 @@ from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
 from ppgnas.files import cache_folder
+from ppgnas.parsing import refuse_idle
 from ppgnas.task import PPG_ACC, TASK
 from search_spaces.arch import Arch
 from search_spaces.stages import at_task
@@ -146,6 +147,7 @@ def train_model(
 
 
 FILE = "teacher.safetensors"
+OF_STUDENTS = ("unlabelled", "student_inputs", "mode", "distill", "recipe", "board", "engine")
 
 
 def _asked(config: TrainConfig) -> dict[str, Any]:
@@ -188,7 +190,8 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
         out: the file to write; it must not exist.
 
     Raises:
-        ConfigError: no teacher is named, or a finished file, or an option of students.
+        ConfigError: no teacher is named, or a finished file.
+        OptionError: an option of students is given.
         RunError: `out` exists, or another training writes it.
         PpgnasError: bad input.
     """
@@ -202,25 +205,9 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
             f"`teacher` {config.teacher} is nothing to train; name a teacher (`ppgnas teachers "
             "list` shows them)"
         )
-    if config.unlabelled is not None:
-        raise ConfigError(
-            "`unlabelled` is for students: a teacher learns from labels; leave it out"
-        )
-    if config.student_inputs is not None:
-        raise ConfigError(
-            f"`student_inputs` is {config.student_inputs}, and no student is trained; say "
-            "`teacher_inputs`"
-        )
-    if config.mode == "streaming":
-        raise ConfigError(
-            "`mode` streaming is for students: a teacher reads windows, of whatever students; "
-            "leave it out"
-        )
-    if (config.distill, config.recipe) != (AUTO, "direct"):
-        raise ConfigError(
-            f"`distill` {config.distill} and `recipe` {config.recipe} are for students: a teacher "
-            "learns from labels, in one stage; leave them out"
-        )
+    stated, usual = vars(config), vars(TrainConfig())
+    idle = {name: stated[name] for name in OF_STUDENTS if stated[name] != usual[name]}
+    refuse_idle("it is for students, and a teacher alone is trained", **idle)
     config.windows.task(TASK)  # before anything is read
     site = site_of(config.device)
     with launched(site.device) as together:

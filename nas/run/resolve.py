@@ -16,6 +16,8 @@ from nas.run import units
 from nas.run.config import EFFORT_TRIALS, SYNTHETIC, Budgets, ConfigError, SearchConfig
 from nas.run.target import take_surroundings
 from nas.run.windows import ANY, take_windows
+from ppgnas.errors import BoardError
+from ppgnas.parsing import listed
 
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
 
@@ -48,13 +50,16 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         if name in values:
             budgets[limit] = read(values.pop(name), name=name)
     budgets["scope"] = values.pop("budget_scope", budgets["scope"])
-    around = take_surroundings(values, base.around if base else None)
+    inputs = values.get("student_inputs", base.student_inputs if base else None)
+    around = take_surroundings(values, base.around if base else None, inputs=inputs)
     if "board" in values:
-        values["board"], *others = (name.strip() for name in values["board"].split(","))
+        text, example = values["board"], "nrf5340,stm32u585"
+        values["board"], *others = listed("board", text, BoardError, example=example)
         values["also"] = tuple(others)
     windows = take_windows(values, base.windows if base else ANY)
     if "objectives" in values:
-        values["objectives"] = tuple(part.strip() for part in values["objectives"].split(","))
+        text, example = values["objectives"], "mae,latency,flash"
+        values["objectives"] = listed("objectives", text, ConfigError, example=example)
     if "time" in values:
         if "effort" in values:
             raise ConfigError(

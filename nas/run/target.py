@@ -18,7 +18,8 @@ from hwmodels.sensors import MOST
 from nas.run.card import ModelFile
 from nas.run.units import parse_mw
 from ppgnas.errors import BudgetError
-from ppgnas.task import TASK, Mode, Task
+from ppgnas.parsing import refuse_idle
+from ppgnas.task import PPG, TASK, Mode, Task
 from search_spaces.arch import Arch
 from search_spaces.chain import chain
 from search_spaces.lower import lower
@@ -118,23 +119,31 @@ def check_period(period_s: float, mode: Mode, task: Task = TASK) -> None:
         )
 
 
-def take_surroundings(values: dict[str, Any], base: Surroundings | None = None) -> Surroundings:
+_AS_THEY_ARE = ("ppg_hz", "acc_hz", "ppg_channels", "smoothing")
+_POWERS = ("ppg_sensor", "accelerometer")
+AROUND = (*_AS_THEY_ARE, *_POWERS)
+"""Arguments that say what stands around a network."""
+
+
+def take_surroundings(
+    values: dict[str, Any], base: Surroundings | None = None, *, inputs: str | None = None
+) -> Surroundings:
     """Read the arguments that say what stands around a network, and take them out.
 
     Args:
-        values: arguments by name, without those that were not given: `ppg_hz`, `acc_hz`,
-            `ppg_channels`, `smoothing`, and as text `ppg_sensor` and `accelerometer`.
+        values: arguments by name, those of `AROUND` that were given among them; powers as text.
         base: what holds where an argument was not given.
+        inputs: of `ppgnas.task.INPUTS`, what the networks read; None where it is not decided.
 
     Raises:
         BudgetError: a value that is not allowed.
+        OptionError: the networks read PPG alone, and something is said of the accelerometer.
     """
-    given: dict[str, Any] = {
-        name: values.pop(name)
-        for name in ("ppg_hz", "acc_hz", "ppg_channels", "smoothing")
-        if name in values
-    }
-    for name in ("ppg_sensor", "accelerometer"):
+    if inputs == PPG:
+        of_acc = {name: values.get(name) for name in ("acc_hz", "accelerometer")}
+        refuse_idle("the network reads PPG alone", **of_acc)
+    given: dict[str, Any] = {name: values.pop(name) for name in _AS_THEY_ARE if name in values}
+    for name in _POWERS:
         if name in values:
             given[f"{name}_mw"] = power_mw = parse_mw(values.pop(name), name=name)
             if power_mw > MOST["power"]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from nas.run.units import Quantity, parse
 from ppgnas.errors import TaskError
-from ppgnas.parsing import one_of
+from ppgnas.parsing import listed, one_of
 from ppgnas.task import MODES, Mode, Task
 
 
@@ -91,8 +92,8 @@ def take_windows(values: dict[str, Any], base: WindowChoice = ANY) -> WindowChoi
     """
     given: dict[str, Any] = {}
     if "window" in values:
-        parts = values.pop("window").split(",")
-        given["window_s"] = tuple(_seconds(part, name="window") for part in parts)
+        read, text = partial(_seconds, name="window"), values.pop("window")
+        given["window_s"] = listed("window", text, TaskError, example="6s,8s", read=read)
     if "stride" in values:
         given["stride_s"] = _seconds(values.pop("stride"), name="stride")
     if "bpm" in values:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from distill.teachers.names import NONE, WITHOUT_ACCELERATION, files_of, reading
-from distill.training.effort import effort_by_name
+from distill.training.effort import AUTO, effort_by_name
 from nas.bench.distillation.cells import DIRECT, LABELS_ALONE, SIZES, Recipe
 from nas.run.config import ConfigError, TrainConfig, check_choice
+from ppgnas.parsing import refuse_idle
 from ppgnas.task import PPG
 
 Preset = Literal["small", "full"]
@@ -265,7 +266,7 @@ BENCHES: dict[str, Bench] = {
 }
 
 
-UNLABELLED, SENSORS = "unlabelled", "sensors"
+UNLABELLED, SENSORS, STRATEGIES = "unlabelled", "sensors", "strategies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,12 +281,14 @@ class BenchConfig(TrainConfig):
     bench: str
     preset: Preset = "small"
     minutes: float = 0.0
-    distill: str = "auto"
+    distill: str = AUTO
     teacher: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("bench", self.bench, tuple(BENCHES))
+        if self.bench == STRATEGIES and self.distill != AUTO:
+            refuse_idle("the bench compares mixes", distill=self.distill)
         if self.minutes <= 0:
             raise ConfigError(f"`minutes` is {self.minutes:g}; it must be above 0")
         if self.teacher == NONE:
@@ -316,7 +319,7 @@ class BenchConfig(TrainConfig):
     @property
     def rows(self) -> list[Row]:
         """Of the bench."""
-        mix = effort_by_name(self.effort).mix if self.distill == "auto" else self.distill
+        mix = effort_by_name(self.effort).mix if self.distill == AUTO else self.distill
         return self.table.rows(Ingredients(self.preset, self.taught_by, mix))
 
     @property

@@ -8,6 +8,7 @@ import typer
 
 from nas.cli import options
 from nas.cli.common import command_line, emit, folder_for, page_file, verb
+from ppgnas.parsing import listed
 
 
 @verb
@@ -47,15 +48,10 @@ def bench_personalize(
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
-    try:
-        lengths = [float(part) for part in minutes.split(",")]
-    except ValueError as error:
-        raise DataError(
-            f"`minutes` is {minutes!r}; allowed: numbers with commas, such as 1,3,5"
-        ) from error
+    lengths = listed("minutes", minutes, DataError, example="1,3,5", allowed="numbers", read=float)
     for length in lengths:
         check_minutes(length)
-    chosen = [kind_of(name.strip()) for name in kind.split(",")]
+    chosen = listed("kind", kind, DataError, example="prior,low-rank", read=kind_of)
     file, folder = page_file(page, "personalize"), folder_for(out)
     found = [find_model(name) for name in models]
     progress = for_terminal()

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, folder_for, goes_on, names_of, page_file, verb
+from nas.cli.common import emit, folder_for, goes_on, page_file, verb
 from nas.cli.options import Text
+from ppgnas.parsing import listed, refuse_idle
 from ppgnas.tables import text_table
 
+SEEDS = 5
 NETWORK_HELP = (
     "What to run, comma-separated: timeppg-small, kd-pulse-student, mobilenet-1d, tiny, small, "
     "medium, large (these four also with -ppg: no acceleration), an arch.json, RUN:ID, or "
@@ -55,10 +57,11 @@ def records(
         ),
     ] = "corrected",
     seeds: Annotated[
-        int, typer.Option(help="How many trainings of each fold: seeds 0, 1, ...")
-    ] = 5,
-    effort: options.Effort = "standard",
-    teacher: options.Teacher = "none",
+        int | None,
+        typer.Option(help="How many trainings of each fold: seeds 0, 1, ...; default 5."),
+    ] = None,
+    effort: Annotated[Text, typer.Option(help=f"{options.EFFORT_HELP} Default standard.")] = None,
+    teacher: Annotated[Text, typer.Option(help=f"Default none; {options.TEACHERS}")] = None,
     jobs: Annotated[int, typer.Option(help="Folds side by side, each in its own process.")] = 1,
     out: Annotated[
         str, typer.Option(help="Folder of the results; finished folds in it are not run again.")
@@ -76,7 +79,7 @@ def records(
     ppgnas bench records kfold --data recordings/ --dataset bami2,mine --train-dataset bami1
     ppgnas bench records transfer --data recordings/ --dataset mine --train-dataset bami1,bami2
     """
-    from nas.bench.records.jobs import RecordsConfig, plan_jobs
+    from nas.bench.records.jobs import BASELINE_PREFIX, RecordsConfig, plan_jobs
     from nas.bench.records.record import read_record
     from nas.bench.records.run import run_jobs
     from nas.bench.records.table import COLUMNS, gather_records, markdown, summarise, whole_seeds
@@ -88,25 +91,33 @@ def records(
     file, folder = page_file(page, "records"), folder_for(out)
     if folds is not None and protocol != "kfold":
         raise DataError(f"`folds` is for kfold, and the protocol is {protocol}; leave it out")
+    names = listed("network", network, DataError, example="medium,timeppg-small")
+    if all(name.startswith(BASELINE_PREFIX) for name in names):
+        refuse_idle("baselines are not trained", seeds=seeds, effort=effort, teacher=teacher)
+    seeds = SEEDS if seeds is None else seeds
     if seeds < 1 or jobs < 1:
         raise DataError(f"`seeds` is {seeds} and `jobs` {jobs}; both must be at least 1")
+
+    def datasets(option: str, text: str | None) -> tuple[str, ...]:
+        return listed(option, text, DataError, example="bami1,bami2") if text else ()
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
     planned = []
-    for name in network.split(","):
+    tests, trains = map(datasets, ("tested", "train"), (tested, train))
+    for name in names:
         config = RecordsConfig(
             protocol=protocol,
             data=data,
-            network=name.strip(),
-            tested=names_of(tested),
+            network=name,
+            tested=tests,
             folds=FOLDS if folds is None else folds,
             clock=clock,
             seeds=tuple(range(seeds)),
-            effort=effort,
-            teacher=teacher,
-            train=names_of(train),
+            effort=effort or "standard",
+            teacher=teacher or "none",
+            train=trains,
         )
         planned += plan_jobs(config, folder, say)
     with goes_on(), for_terminal().phase("folds") as tick:

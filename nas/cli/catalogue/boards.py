@@ -81,16 +81,21 @@ def check_board(
     \b
     ppgnas boards check my_board.toml
     """
-    from hwmodels.boards import board_names, load_board, read_board
+    from hwmodels.boards import board_names, load_board, read_board, unfilled
     from hwmodels.engines.engine import NEAREST_CORE
     from hwmodels.engines.load import engines_for, known_cores
 
     board = read_board(Path(file))
-    engines = engines_for(board)
+    engines, left = engines_for(board), unfilled(Path(file))
     if as_json:
-        emit({"ok": True, "engines": engines, **board.to_json()})
+        emit({"ok": True, "engines": engines, "unfilled": left, **board.to_json()})
         return
-    print(f"{file}: {board.part} is complete, {len(board.sources)} figures")
+    print(
+        f"{file}: {board.part} can be read, but {', '.join(left)} {'are' if left[1:] else 'is'} "
+        "still the template's: fill in the part's, with their sources"
+        if left
+        else f"{file}: {board.part} is complete, {len(board.sources)} figures"
+    )
     if board.assumptions:
         print(f"without a source, so with wide bounds: {', '.join(board.assumptions)}")
     known = map(load_board, board_names())
@@ -148,7 +153,7 @@ def new_board(
     \b
     ppgnas boards new stm32g474
     """
-    from hwmodels.boards import template
+    from hwmodels.boards import board_names, template
     from ppgnas.errors import BoardError
     from ppgnas.files import write_text_atomic
 
@@ -164,4 +169,10 @@ def new_board(
     if as_json:
         emit({"path": str(path)})
         return
-    print(f"{path} written; fill it in, then: ppgnas boards check {path}")
+    if path.stem.lower() in board_names():
+        print(
+            f"{path} written, a copy of the board that comes with ppgnas: --board {path} is this "
+            f"file, --board {path.stem} stays that one"
+        )
+    else:
+        print(f"{path} written; fill it in, then: ppgnas boards check {path}")

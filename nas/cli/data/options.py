@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.common import names_of
 from nas.cli.options import Text
+from ppgnas.errors import DataError
+from ppgnas.parsing import listed
 
-_LISTS = ("ppg", "acc")
+_LISTS = {"ppg", "acc", "names"}
 
 
 def _options(
@@ -139,10 +140,9 @@ def reads_a_file(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapped(*args: Any, **rest: Any) -> None:
         given = {name: rest.pop(name, None) for name in added}
-        given |= {name: names_of(given[name]) for name in _LISTS if given[name] is not None}
-        if given["names"] is not None:  # one that is there twice is refused, and not left out
-            given["names"] = tuple(filter(None, map(str.strip, given["names"].split(","))))
         given = {name: value for name, value in given.items() if value is not None}
+        for name in _LISTS & given.keys():
+            given[name] = listed(name, given[name], DataError, example="ax,ay,az")
         function(*args, given=given, **rest)
 
     # get_type_hints of Python 3.10 makes an Optional of what is None, and typer sees no option.

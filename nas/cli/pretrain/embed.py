@@ -51,6 +51,8 @@ def embed(
             "which is filled in; no encoder learns from such."
         )
     print_notes(notes)
+    if out is not None:
+        write_text_atomic(Path(out), table_of(found))
     if as_json:
         emit(
             {
@@ -67,7 +69,6 @@ def embed(
     if out is None:
         print(table_of(found), end="")
         return
-    write_text_atomic(Path(out), table_of(found))
     print(
         f"{found.recording}: {len(found.start_s)} segments, {found.vectors.shape[1]} dimensions "
         f"({encoder.sensor}, {encoder.arithmetic})"

@@ -13,6 +13,7 @@ from nas.cli import options
 from nas.cli.common import CHECKPOINT, emit, goes_on, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.parsing import refuse_idle
 
 if TYPE_CHECKING:
     from distill.encoders.files import StoredEncoder
@@ -48,12 +49,12 @@ def pretrain(
             "as a folder with model.tflite, model.onnx, model.c and its costs. Wants a teacher."
         ),
     ] = None,
-    space: options.Space = "default",
-    board: Annotated[str, typer.Option(help="Board of the costs, with --size.")] = DEFAULT_BOARD,
-    engine: Annotated[
-        str, typer.Option(help="Runtime of the costs, with --size.")
-    ] = DEFAULT_ENGINE,
-    net: Annotated[str, typer.Option(help="Size of the encoder: small or large.")] = "small",
+    space: Annotated[Text, typer.Option(help=f"With --size: {options.SPACE_HELP}")] = None,
+    board: Annotated[Text, typer.Option(help="Board of the costs, with --size.")] = None,
+    engine: Annotated[Text, typer.Option(help="Runtime of the costs, with --size.")] = None,
+    net: Annotated[
+        Text, typer.Option(help="Without --size: small (default) or large, of the encoder.")
+    ] = None,
     effort: options.Effort = "standard",
     steps: Annotated[int | None, typer.Option(help="Steps, instead of those of --effort.")] = None,
     batch: Annotated[int, typer.Option(help="Segments a step.")] = 128,
@@ -74,14 +75,18 @@ def pretrain(
     ppgnas pretrain acc --method contrast --data recordings/ --out alone.safetensors
     torchrun --nproc-per-node 2 -m nas.cli.main pretrain ppg --data recordings/ --out p.safetensors
     """
-    apart = ("out", "size", "space", "board", "engine", "as_json")
-    given = {name: value for name, value in locals().items() if name not in ("apart", *apart)}
+    apart = ("apart", "out", "size", "space", "board", "engine", "net", "as_json")
+    given = {name: value for name, value in locals().items() if name not in apart}
+    if size is None:
+        refuse_idle("`size` is not given", space=space, board=board, engine=engine)
+    else:
+        refuse_idle("`size` says how large the network is", net=net)
     from nas.encoders.compact import pretrain_compact
     from nas.encoders.pretrain import PretrainConfig, pretrain_encoder
     from nas.run.job.progress import for_terminal
     from nas.run.units import parse_bytes
 
-    config = PretrainConfig(**{**given, "data": tuple(data)})
+    config = PretrainConfig(**{**given, "data": tuple(data), "net": net or "small"})
     with goes_on(CHECKPOINT):
         if size is None:
             stored = pretrain_encoder(config, Path(out), progress=for_terminal())
@@ -91,9 +96,9 @@ def pretrain(
             config,
             Path(out),
             limit_bytes=parse_bytes(size, name="size"),
-            space=space,
-            board=board,
-            engine=engine,
+            space=space or "default",
+            board=board or DEFAULT_BOARD,
+            engine=engine or DEFAULT_ENGINE,
             progress=for_terminal(),
         )
         _tell_compact(out, card, as_json=as_json)

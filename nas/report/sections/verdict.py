@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from distill.training.effort import EFFORTS
 from nas.explore.room import room_words
-from nas.models.readout import FEWEST_HELD_OUT, doubts
+from nas.models.readout import DOUBTS, FEWEST_HELD_OUT, doubt
 from nas.report.choice import Choice, choose, floor_words
 from nas.report.loading import Finalist, RunData
 from nas.report.order import foretold_of, order_of
@@ -100,17 +100,12 @@ def _cautions(run: RunData, best: Finalist | None) -> list[str]:
                 finalist,
             )
         held_out = finalist.card.confidence_held_out or {}
-        alone = doubts(held_out)  # figures of each, which Confidence shows
         for told in finalist.card.cautions or ():
-            if told not in alone:
+            if not told.startswith(DOUBTS):  # figures of each, which Confidence shows
                 add(told.rstrip("."), finalist)
         for reading, row in held_out.items():
             if row.people >= FEWEST_HELD_OUT and not (row.holds and row.known):
-                add(
-                    f"Expected errors of {reading} readings may not hold for other people (see "
-                    "Confidence)",
-                    finalist,
-                )
+                add(f"{doubt(reading)} (see Confidence)", finalist)
         if not finalist.card.costs.in_calibrated_range:
             add("Costs outside the range in which they were calibrated", finalist)
     room = room_words(run.search) if run.search else ""

@@ -247,14 +247,14 @@ def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
     assert cautions({}) == cautions({"raw": good, "smoothed": good}) == ()
     (told,) = cautions({"raw": good, "smoothed": bad})
     assert told == (
-        "Expected errors of smoothed readings do not hold: for search people who are left out "
-        "they say 1.0 BPM, and the error is 2.5."
+        "Expected errors of smoothed readings may not hold for other people: for search people "
+        "who are left out they say 1.0 BPM, and the error is 2.5."
     )
     (unknown,) = cautions({"raw": good, "smoothed": HeldOut(9, 2.0, 2.1, 0.61, 1.62)})
     assert unknown == (
-        "Whether expected errors of smoothed readings hold cannot be known from 9 search people: "
-        "with others like them they would be 0.6 to 1.6 times the true ones (90 %, people "
-        "resampled)."
+        "Expected errors of smoothed readings may not hold for other people: 9 search people "
+        "cannot tell, with others like them they would be 0.6 to 1.6 times the true ones (90 %, "
+        "people resampled)."
     )
     (few,) = cautions({"raw": HeldOut(2, 2.0, 2.1)})
     assert few.startswith("Expected errors rest on 2 search people, and as much or more on how")
