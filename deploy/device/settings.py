@@ -56,7 +56,7 @@ class FrontEnd:
             if hz is None:
                 continue
             if not 2 * BAND_HZ[1] < hz <= MAX_RATE_HZ or hz.denominator > 1000:
-                raise OptionError(f"front end: {name} is {hz}; {_RATES}")
+                raise OptionError(f"`{name}` is {hz}; {_RATES}")
         if self.rate_hz < 1 or self.window_steps > MAX_STEPS:
             raise OptionError(
                 f"front end: rate_hz is {self.rate_hz}; allowed: 1 to "
@@ -64,12 +64,10 @@ class FrontEnd:
             )
         if not 1 <= self.ppg_channels <= MAX_PPG_CHANNELS:
             raise OptionError(
-                f"front end: ppg_channels is {self.ppg_channels}; allowed: 1 to {MAX_PPG_CHANNELS}"
+                f"`ppg_channels` is {self.ppg_channels}; allowed: 1 to {MAX_PPG_CHANNELS}"
             )
         if not 1 <= self.counts_per_g <= 32767:
-            raise OptionError(
-                f"front end: counts_per_g is {self.counts_per_g}; allowed: 1 to 32767"
-            )
+            raise OptionError(f"`counts_per_g` is {self.counts_per_g}; allowed: 1 to 32767")
         if not 0 <= self.slack_s <= self.task.window_s:
             raise OptionError(
                 f"front end: slack_s is {self.slack_s}; allowed: 0 to {self.task.window_s}"
@@ -138,14 +136,14 @@ class FrontEnd:
         return int(STREAM_HZ) % self.rate_hz != 0
 
 
-def exact_hz(hz: float) -> Fraction:
+def exact_hz(hz: float, name: str = "rate_hz") -> Fraction:
     """A rate read from a file as a fraction: 31.25 is 125/4.
 
     Raises:
         OptionError: it is no finite number.
     """
     if not math.isfinite(hz):
-        raise OptionError(f"front end: a rate is {hz}; {_RATES}")
+        raise OptionError(f"`{name}` is {hz}; {_RATES}")
     return Fraction(hz).limit_denominator(1000)
 
 
@@ -157,7 +155,7 @@ def slack_of_fifo(fifo_s: float) -> Fraction:
     """
     if not 0 <= fifo_s <= LONGEST_FIFO_S:
         raise OptionError(
-            f"front end: fifo_s is {fifo_s:g}; allowed: 0 to {LONGEST_FIFO_S:g} s. Empty longer "
+            f"`fifo_s` is {fifo_s:g}; allowed: 0 to {LONGEST_FIFO_S:g} s. Empty longer "
             "FIFOs together, and push their samples in order of time"
         )
     return max(Fraction(1), Fraction(fifo_s).limit_denominator(1000) / Fraction(FIFO_S))

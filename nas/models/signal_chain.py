@@ -71,12 +71,13 @@ def reading_of(
     task = net.graph.task
     rate_hz = steps / task.window_s
     acceleration = channels > 1
+    acc_hz = rate_hz if sensors.acc_hz is None else sensors.acc_hz
     if not acceleration:
         stated = {name: sensors.stated.get(name) for name in ("acc_hz", "counts_per_g")}
         refuse_idle("the network reads PPG alone", **stated)
     front_end = FrontEnd(
-        exact_hz(rate_hz if sensors.ppg_hz is None else sensors.ppg_hz),
-        exact_hz(rate_hz if sensors.acc_hz is None else sensors.acc_hz) if acceleration else None,
+        exact_hz(rate_hz if sensors.ppg_hz is None else sensors.ppg_hz, "ppg_hz"),
+        exact_hz(acc_hz, "acc_hz") if acceleration else None,
         int(rate_hz),
         ppg_channels=sensors.ppg_channels,
         counts_per_g=sensors.counts_per_g,

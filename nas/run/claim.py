@@ -6,6 +6,7 @@ that are prepared in another way would mix two searches, so it is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,16 @@ from ppgnas import __version__
 from ppgnas.errors import RunError
 from search_spaces.space import SearchSpace
 
+# Keys of `run.toml` that are called otherwise than their arguments, beside the unit at their end.
+_ARGUMENTS = {
+    "flash_bytes": "budget",
+    "scope": "budget_scope",
+    "also": "board",
+    "period_s": "rate",
+    "split_file": "split",
+}
+_UNIT = re.compile("_(bytes|ms|mw|s)$")
+
 
 def check_same(config: SearchConfig, run: RunDir) -> None:
     """Whether a run was started with this configuration.
@@ -33,12 +44,9 @@ def check_same(config: SearchConfig, run: RunDir) -> None:
     """
     different = differences(config, run.document().config)
     if different:
-        listed = "; ".join(
-            f"{key}: {old!r} in the run, {new!r} asked" for key, (new, old) in different.items()
-        )
         raise RunError(
-            f"`resume`: {run.path} was started with another configuration ({listed}). Leave "
-            "those options out to continue it, or choose another `out` for a new run"
+            f"`resume`: {run.path} was started with another configuration ({told(different)}). "
+            "Leave those options out to continue it, or choose another `out` for a new run"
         )
 
 
@@ -55,6 +63,16 @@ def differences(asked: SearchConfig, found: SearchConfig) -> dict[str, tuple[Any
         for key in sorted(left.keys() | right.keys())
         if left.get(key) != right.get(key)
     }
+
+
+def told(different: Mapping[str, tuple[Any, Any]]) -> str:
+    """What `differences` found, by the names of arguments."""
+    found = []
+    for key, (asked, there) in different.items():
+        table, _, name = key.partition(".")
+        name = table if name == "source" else _ARGUMENTS.get(name, _UNIT.sub("", name))
+        found.append(f"`{name}`: {there!r} in the run, {asked!r} asked")
+    return "; ".join(found)
 
 
 def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

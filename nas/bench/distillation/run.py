@@ -137,7 +137,8 @@ def _claimed(config: BenchConfig, out: Path, people: People, command: str) -> Be
     different = [key for key in asked | known.asked if asked.get(key) != known.asked.get(key)]
     if different:
         listed = "; ".join(
-            f"{key}: {known.asked.get(key)!r} there, {asked.get(key)!r} asked" for key in different
+            f"`{key}`: {known.asked.get(key)!r} there, {asked.get(key)!r} asked"
+            for key in different
         )
         raise RunError(
             f"`out` {out} holds a bench that was measured otherwise ({listed}). Ask for the same "

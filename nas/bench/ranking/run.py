@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from distill.teachers.names import files_of
 from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, read_record
 from nas.explore.problem import probe
-from nas.run.claim import claim, differences
+from nas.run.claim import claim, differences, told
 from nas.run.config import ConfigError, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Progress
@@ -101,10 +101,7 @@ def _check_same(config: SearchConfig, run: RunDir) -> None:
         raise RunError(f"`out` {run.path} holds a search, which stays as it is; choose another")
     different = differences(config, run.document().config)
     if different:
-        listed = "; ".join(
-            f"{key}: {old!r} there, {new!r} asked" for key, (new, old) in different.items()
-        )
         raise RunError(
-            f"`out` {run.path} holds networks that were measured otherwise ({listed}). Ask for "
-            "the same to go on with them, or choose another `out`"
+            f"`out` {run.path} holds networks that were measured otherwise ({told(different)}). "
+            "Ask for the same to go on with them, or choose another `out`"
         )

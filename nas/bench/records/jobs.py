@@ -205,7 +205,7 @@ def is_done(job: Job) -> bool:
     if not job.out.exists():
         return False
     found = asdict(read_record(job.out).identity)
-    different = [key for key, value in asdict(job.identity).items() if found[key] != value]
+    different = [f"`{key}`" for key, value in asdict(job.identity).items() if found[key] != value]
     if different:
         raise RunError(
             f"{job.out} was made with another {', '.join(different)}; choose another `out`, or "

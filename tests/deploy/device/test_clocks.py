@@ -96,7 +96,7 @@ def test_longer_bursts_need_room_for_them(
 
 @pytest.mark.parametrize("fifo_s", [-0.1, 3.1, float("nan")])
 def test_a_fifo_is_as_long_as_the_rings_can_be(fifo_s: float) -> None:
-    with pytest.raises(ExportError, match=r"fifo_s is .*; allowed: 0 to 3 s"):
+    with pytest.raises(ExportError, match=r"`fifo_s` is .*; allowed: 0 to 3 s"):
         slack_of_fifo(fifo_s)
 
 

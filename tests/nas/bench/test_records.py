@@ -102,7 +102,7 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
     other = json.loads(jobs[0].out.read_text())
     other["identity"]["fingerprint"] = "0"
     jobs[0].out.write_text(json.dumps(other))
-    with pytest.raises(RunError, match="was made with another fingerprint"):
+    with pytest.raises(RunError, match="was made with another `fingerprint`"):
         run_jobs(jobs, parallel=1, progress=tick, run=run)
     jobs[0].out.write_text(json.dumps({**other, "version": 1}))
     with pytest.raises(RunError, match="is of version 1; this ppgnas reads 2"):

@@ -55,8 +55,8 @@ def test_a_whole_search(
     (tmp_path / "run" / "run.toml").write_bytes(before)
     assert leave("search", "--out", out, "--resume", "--seed", "3", "--budget", "64KB") == 2
     message = capsys.readouterr().err
-    assert "budgets.flash_bytes: 81920 in the run, 65536 asked" in message
-    assert "run.seed: 0 in the run, 3 asked" in message
+    assert "--budget: 81920 in the run, 65536 asked" in message
+    assert "--seed: 0 in the run, 3 asked" in message
 
     # What the other verbs make of it.
     assert leave("score", f"{out}:1", "--json") == 0

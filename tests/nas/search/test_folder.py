@@ -141,7 +141,7 @@ def test_a_finished_run_is_left_alone(finished: RunDir, people: Path) -> None:
     go(config_for(people), finished.path, calls)
     assert calls == []
     assert finished.report.stat().st_mtime_ns == before
-    with pytest.raises(RunError, match=r"another configuration \(run\.seed: 0 in the run, 1"):
+    with pytest.raises(RunError, match=r"another configuration \(`seed`: 0 in the run, 1"):
         go(config_for(people, seed=1), finished.path)
 
 

@@ -72,7 +72,7 @@ def test_a_killed_bench_goes_on(log: Log, people: str, tmp_path: Path) -> None:
 def test_networks_measured_otherwise_are_not_mixed(log: Log, people: str, tmp_path: Path) -> None:
     ask(people, tmp_path / "out")
     with pytest.raises(
-        RunError, match=r"measured otherwise.*search\.effort: 'smoke' there, 'quick' asked"
+        RunError, match=r"measured otherwise.*`effort`: 'smoke' in the run, 'quick'"
     ):
         ask(people, tmp_path / "out", effort="quick")
     (tmp_path / "out" / "study.journal").touch()
