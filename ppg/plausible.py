@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ppg.readout.classes import FIRST_BPM, LAST_BPM
 from ppg.recording import Recording
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 
 HR_RANGE_BPM = (FIRST_BPM, LAST_BPM)  # what a network can say
@@ -16,8 +19,11 @@ DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to 
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
 FROZEN_S = 60.0  # of one acceleration; a coarse sensor at rest has up to 26
+M_S2_PER_G = 9.80665
 ANOTHER_UNIT = 100.0  # times as much as both others an axis changes, or as little
 LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit is another one
+
+NO_VALUES = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 
 _NOT_BPM = (
     ("Hz (take 60 times it)", 60.0, 1),
@@ -37,6 +43,28 @@ def not_finite(values: NDArray[np.float64]) -> str:
     return (
         f"is {values[sample, channel]:g} at sample {sample}, channel {channel} ({len(wrong)} such "
         "values)"
+    )
+
+
+def no_value(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Samples `(samples,)` of a number that stands for none, such as -999: it is farther from all
+    others than these are from each other."""
+    for number in NO_VALUES:
+        marked = values == number
+        others = values[~marked & np.isfinite(values)]
+        if marked.any() and len(others) > 1 and np.abs(others - number).min() > np.ptp(others):
+            return np.asarray(marked)
+    return np.zeros(len(values), np.bool_)
+
+
+def no_value_words(values: NDArray[np.floating[Any]]) -> str:
+    """What of a channel is such a number; empty if nothing is."""
+    marked = no_value(values)
+    if not marked.any():
+        return ""
+    return (
+        f"is {values[marked][0]:g} in {counted(int(marked.sum()), 'sample')}, probably no "
+        "measurement: leave their cells empty, and they are gaps"
     )
 
 
@@ -91,6 +119,25 @@ def odd_axis(recording: Recording) -> str:
     return ""
 
 
+def odd_minutes(recording: Recording) -> str:
+    """A sentence on minutes in m/s2 beside others in g; empty if there are none."""
+    if recording.acc is None or recording.acc_hz is None:
+        return ""
+    size = np.linalg.norm(recording.acc, axis=1)
+    count = int(len(size) / (60 * recording.acc_hz))
+    medians = np.array([np.median(one) for one in np.array_split(size, count)] if count else ())
+    other = np.abs(medians / M_S2_PER_G - 1) < 0.15
+    in_g = (medians >= GRAVITY_G[0]) & (medians <= GRAVITY_G[1])
+    if not other.any() or not in_g.any():
+        return ""
+    first_s = float(other.argmax()) * len(size) / recording.acc_hz / count
+    return (
+        f"It is {np.median(medians[other]):.3g} in {other.sum()} of {count} minutes (the first "
+        f"from {first_s:.0f} s on) and {np.median(medians[in_g]):.3g} in others: m/s2 beside g. "
+        "Bring all of it to g."
+    )
+
+
 def frozen(recording: Recording) -> list[tuple[float, float]]:
     """Begin and end in s of times in which the acceleration stays at one value."""
     if recording.acc is None or recording.acc_hz is None:
@@ -116,7 +163,8 @@ def check_signals(where: str, recording: Recording, *, truncated: bool = False) 
     if median is not None and median > LARGEST_ACC_G:
         raise DataError(
             f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about "
-            f"1 and at most {LARGEST_ACC_G:g}. {odd_axis(recording) or unit_guess(median)}"
+            f"1 and at most {LARGEST_ACC_G:g}. "
+            f"{odd_axis(recording) or odd_minutes(recording) or unit_guess(median)}"
         )
 
 

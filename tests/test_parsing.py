@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from ppgnas.parsing import parse_json, parse_toml, printable
+from ppgnas.errors import BoardError, DataError, OptionError
+from ppgnas.parsing import listed, parse_json, parse_toml, printable, refuse_idle
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,47 @@ def test_what_is_kept() -> None:
     assert parse_json("[9223372036854775807, 1.5, null]") == [2**63 - 1, 1.5, None]
     assert parse_toml("a = 9223372036854775807") == {"a": 2**63 - 1}
     assert printable("a\x1b[31mb\ud800\tc\nZo\u00eb") == "a\ufffd[31mb\ufffd\ufffdc\nZo\u00eb"
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "values"),
+    [
+        ("a", str, ("a",)),
+        (" a, b ,c", str, ("a", "b", "c")),
+        ("1,-2,03", int, (1, -2, 3)),
+        ("0.5,1", float, (0.5, 1.0)),
+    ],
+)
+def test_values_of_a_list(text: str, read: Callable[[str], object], values: object) -> None:
+    assert listed("names", text, DataError, example="a,b", read=read) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        *((text, str) for text in ("", "a,", ",a", "a, ,b", "a,a", "a, a")),
+        *(("1,x", int), ("1,01", int), ("1.0,1", float)),
+    ],
+)
+def test_lists_that_are_refused(text: str, read: Callable[[str], object]) -> None:
+    with pytest.raises(DataError) as caught:
+        listed("names", text, DataError, example="a,b", allowed="things", read=read)
+    assert str(caught.value) == (
+        f"`names` is {text!r}; allowed: things with commas, none empty and each once, such as a,b"
+    )
+
+
+def test_a_value_of_a_list_is_refused_in_its_own_words() -> None:
+    def read(text: str) -> str:
+        raise BoardError(f"{text} is no board")
+
+    with pytest.raises(BoardError, match="a is no board"):
+        listed("names", "a,b", DataError, example="a,b", read=read)
+
+
+def test_arguments_that_cannot_act() -> None:
+    refuse_idle("it rains", first=None, second=False)
+    with pytest.raises(OptionError, match=r"^`a` cannot act: it rains; leave it out$"):
+        refuse_idle("it rains", a=0, b=None)
+    with pytest.raises(OptionError, match=r"^`a` and `b` cannot act: it rains; leave them out$"):
+        refuse_idle("it rains", a="", b=0.0)

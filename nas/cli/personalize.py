@@ -58,7 +58,7 @@ def personalize(
     from nas.models.predict import find_recording
     from nas.personal.adapt import adapt, write_adapted
     from nas.personal.calibration import check_minutes, kind_of, wearer_of_model
-    from ppg.inspection.signals import stuck
+    from ppg.inspection.signals import reference_fault
     from ppg.recording import with_channels
 
     chosen_kind = kind_of(kind)
@@ -66,7 +66,7 @@ def personalize(
     found = find_model(model)
     notes: list[str] = []
     read = find_recording(recording, name=name, options=given, say=notes.append)
-    print_notes((*notes, *filter(None, [stuck(read)])))
+    print_notes((*notes, *filter(None, [reference_fault(read)])))
     (read,) = with_channels([read], found.channels if channels is None else channels)
     wearer = wearer_of_model(found, read)
     adapted = adapt(wearer, minutes=minutes, kind=chosen_kind)

@@ -52,7 +52,7 @@ def predict(
     from nas.models.readout import decoding_of
     from nas.report.trace import trace_page
     from ppg.inspection.channels import channel_warnings
-    from ppg.inspection.signals import stuck
+    from ppg.inspection.signals import reference_fault
     from ppg.readout.smoothing import smoothing_of
     from ppg.recording import with_channels
     from ppgnas.files import write_text_atomic
@@ -74,7 +74,8 @@ def predict(
         mode=found.mode,
     )
     summary = trace_summary(trace)
-    told = [message for _, message in channel_warnings(read)] + list(filter(None, [stuck(read)]))
+    told = [message for _, message in channel_warnings(read)]
+    told += filter(None, [reference_fault(read)])
     print_notes((*notes, *told, *((card and card.cautions) or ())))
     if out is not None:
         write_text_atomic(Path(out), trace_csv(trace))

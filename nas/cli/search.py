@@ -200,12 +200,13 @@ def search(
     from nas.run.job.progress import for_terminal
 
     progress = for_terminal()
+    if worker:
+        refuse_idle("the search that leads tells of all", log=log, as_json=as_json)
     there = Path(out) if out is not None else None
     asked, run = asked_search(given, there, resume=resume or worker)
     if worker:
         from nas.worker import work
 
-        refuse_idle("the search that leads tells of all", log=log, as_json=as_json)
         work(asked, run, progress=progress)
         return
     if out is None and run.path != DEFAULT_OUT and not resume:

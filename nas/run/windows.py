@@ -92,8 +92,14 @@ def take_windows(values: dict[str, Any], base: WindowChoice = ANY) -> WindowChoi
     """
     given: dict[str, Any] = {}
     if "window" in values:
-        read, text = partial(_seconds, name="window"), values.pop("window")
-        given["window_s"] = listed("window", text, TaskError, example="6s,8s", read=read)
+        given["window_s"] = listed(
+            "window",
+            values.pop("window"),
+            TaskError,
+            example="6s,8s",
+            allowed="lengths",
+            read=partial(_seconds, name="window"),
+        )
     if "stride" in values:
         given["stride_s"] = _seconds(values.pop("stride"), name="stride")
     if "bpm" in values:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
+from ppg.plausible import no_value, no_value_words
 from ppg.recording import Recording
 from ppg.wraps import unwrapped
 from ppgnas.counts import counted
@@ -252,7 +253,11 @@ def _against(recording: Recording, chosen: list[int], *, whole: bool) -> dict[in
 
 def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:
     """Zeros, steps and spikes of one channel, measured in sizes of its pulse."""
-    values, range_of, times = unwrapped(channel.astype(np.float64))
+    values = channel.astype(np.float64)
+    if said := no_value_words(channel):
+        yield "no value", said
+        values = _filled(values, no_value(channel))
+    values, range_of, times = unwrapped(values)
     if times:
         yield (
             "runs over",
@@ -273,8 +278,7 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
             f"{np.median(values):.6g}: where they mean that nothing was measured, leave their "
             "cells empty, and they are gaps",
         )
-        known = np.flatnonzero(~zero)
-        values = np.interp(np.arange(len(values)), known, values[known])
+        values = _filled(values, zero)
     begin, still = _longest_still(values)
     if still > STILL_S * hz and not zero[begin]:
         yield (
@@ -291,6 +295,11 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
         )
     if spikes >= FEWEST_JUMPS:
         yield "spikes", f"holds {spikes} spikes of a sample or two, above {JUMP:g} times its pulse"
+
+
+def _filled(values: Samples, missing: NDArray[np.bool_]) -> Samples:
+    known = np.flatnonzero(~missing)
+    return np.interp(np.arange(len(values)), known, values[known])
 
 
 def _marked(values: Samples, away: float) -> NDArray[np.bool_]:

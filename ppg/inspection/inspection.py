@@ -13,11 +13,10 @@ from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
 from ppg.inspection.repeats import repeats
 from ppg.inspection.signals import (
-    halved,
     rate_error,
+    reference_fault,
     reference_noise_bpm,
     signal_warnings,
-    stuck,
 )
 from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, scaled
 from ppg.naive import at_rest, spectra
@@ -177,7 +176,7 @@ def _look(recording: Recording) -> tuple[Looked, NDArray[np.float64], list[tuple
     resting = error[at_rest(recording)[used]]
     score = agreement(recording, found)
     lag = best_shift(score)
-    again, wrong = repeats(recording), stuck(recording) or halved(recording, read)
+    again, wrong = repeats(recording), reference_fault(recording, read)
     known = not again and not wrong  # else what its clock and its rate seem to be has this cause
     drifts = drift(recording, found) if known else None
     faster = scaled(recording, found, drifts) if known else None

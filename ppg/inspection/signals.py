@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from ppg.label_lag import BLOCK, DRAWS, FAR_SHARE, FEWEST, NOTICED_RATE, comparable
 from ppg.naive import Spectra, spectra
-from ppg.plausible import GRAVITY_G, apart_s, frozen, median_acc_g, odd_axis, unit_guess
+from ppg.plausible import (
+    GRAVITY_G,
+    apart_s,
+    frozen,
+    median_acc_g,
+    no_value,
+    no_value_words,
+    odd_axis,
+    odd_minutes,
+    unit_guess,
+)
 from ppg.recording import Recording
 from ppgnas.counts import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -34,11 +44,15 @@ def signal_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
     for index, channel in enumerate(recording.ppg.T):
         yield from _channel(f"PPG channel {index + 1}", channel)
     if recording.acc is not None:
-        for name, channel in zip(AXES, recording.acc.T, strict=True):
+        missing = [no_value_words(channel) for channel in recording.acc.T]
+        for name, channel, said in zip(AXES, recording.acc.T, missing, strict=True):
             yield from _channel(f"acceleration {name}", channel)
+            if said:
+                yield "no value", f"acceleration {name} {said}"
         if np.ptp(recording.acc, axis=0).any():
             yield from _frozen(recording)
-        yield from _gravity(recording)
+        if not any(missing):  # which an axis in another unit would be thought to be
+            yield from _gravity(recording)
         yield from _durations(recording)
     if recording.gaps:
         lengths_s = [end - begin for begin, end in recording.gaps]
@@ -125,9 +139,19 @@ def halved(recording: Recording, found: Spectra) -> str:
     return ""
 
 
+def reference_fault(recording: Recording, found: Spectra | None = None) -> str:
+    """What is wrong with the labels: stuck, halved or doubled; else empty.
+
+    Args:
+        found: spectra of the channels' mean; made unless given.
+    """
+    return stuck(recording) or halved(recording, found or spectra(recording, mixed=True))
+
+
 def references_note(recordings: Sequence[Recording]) -> str:
-    """A sentence on recordings whose reference is stuck; empty if none is."""
-    found = [(one, why) for one in recordings if not one.synthetic and (why := stuck(one))]
+    """A sentence on recordings whose reference has a fault; empty if none has."""
+    measured = (recording for recording in recordings if not recording.synthetic)
+    found = [(one, why) for one in measured if (why := reference_fault(one))]
     if not found:
         return ""
     first, why = found[0]
@@ -194,7 +218,7 @@ def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str
     if np.ptp(channel) == 0:
         yield "constant", f"{name} is constant ({channel[0]:g}): a dead or missing channel"
         return
-    share = railed_share(channel)
+    share = railed_share(channel[~no_value(channel)])
     if share > RAILED_SHARE:
         yield "railed", f"{name} stays at an end of its range in {share:.0%} of the samples"
 
@@ -202,7 +226,7 @@ def _channel(name: str, channel: NDArray[np.float32]) -> Iterator[tuple[str, str
 def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
     median = median_acc_g(recording)
     low, high = GRAVITY_G
-    if odd := odd_axis(recording):
+    if odd := odd_axis(recording) or odd_minutes(recording):
         yield "acceleration unit", odd
         return
     if median is None or low <= median <= high:

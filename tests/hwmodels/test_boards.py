@@ -156,7 +156,7 @@ def test_cores_as_vendors_call_them(tmp_path: Path, text: str, name: str) -> Non
 
 @pytest.mark.parametrize("names", ["stm32h743,nrf5340", "nrf5340, stm32u575,stm32h743"])
 def test_several_boards_are_said_to_be_several(names: str) -> None:
-    with pytest.raises(BoardError, match=rf"board '{names}' is \d boards; only ppgnas search"):
+    with pytest.raises(BoardError, match=rf"board '{names}' is \d boards; only search and"):
         load_board(names)
 
 

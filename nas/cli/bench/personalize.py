@@ -45,6 +45,7 @@ def bench_personalize(
     from nas.personal.calibration import check_minutes, kind_of
     from nas.run.job.progress import for_terminal
     from nas.run.people import read_labelled
+    from ppg.inspection.signals import references_note
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
@@ -56,8 +57,8 @@ def bench_personalize(
     found = [find_model(name) for name in models]
     progress = for_terminal()
     recordings, note = read_labelled(data, seed=0)
-    if note:
-        progress.say(note)
+    for told in filter(None, (note, references_note(recordings))):
+        progress.say(told)
     with progress.phase("people") as tick:
         records = run_bench(
             found, recordings, folder, minutes=lengths, kinds=chosen, progress=tick

@@ -89,8 +89,7 @@ def read_series(
     Raises:
         DataError: a column or its times are missing or wrong.
     """
-    found = table.numbers(names)
-    values = np.stack([found[name] for name in names], axis=1)
+    values = table.samples(names, say)
     whole = np.asarray(np.isfinite(values).all(axis=1))
     known = table.rows.get(names[0])
     base: Base = "zero"

@@ -8,7 +8,7 @@ sampled; then each brings its own times.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.own.columns import Columns, guess
+from ppg.plausible import no_value, no_value_words
 from ppgnas.errors import DataError
 
 Base = Literal["zero", "utc", "local", "day"]
@@ -129,6 +130,19 @@ class Table:
                 "columns that are read together. Name columns of one signal."
             )
         return found
+
+    def samples(self, names: Sequence[str], say: Callable[[str], None]) -> NDArray[np.float64]:
+        """`(rows, columns)` of `numbers`, NaN also where a number stands for none, which is said.
+
+        Raises:
+            DataError: as `numbers`.
+        """
+        found = self.numbers(names)
+        for name, column in found.items():
+            if said := no_value_words(column):
+                say(f"{self.path.name}: {name} {said.partition(':')[0]}: read as empty.")
+                found[name] = np.where(no_value(column), np.nan, column)
+        return np.stack([found[name] for name in names], axis=1)
 
     def renamed(self, names: Sequence[str]) -> Table:
         """The table with other names for its columns, in their order.

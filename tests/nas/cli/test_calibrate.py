@@ -227,13 +227,53 @@ def test_boards_new_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert leave("boards", "new", "STM32G474") == 0
     assert leave("boards", "check", "stm32g474.toml") == 0
     printed = capsys.readouterr().out
-    assert "stm32g474.toml: STM32G474 is complete" in printed
+    assert "stm32g474.toml: STM32G474 can be read, but clock, flash, sram, active_power" in printed
     assert leave("boards", "new", "stm32g474") == 2
     assert "stm32g474.toml exists" in capsys.readouterr().err
     path = folder / "stm32g474.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('unit = "KiB"', 'unit = "KB"', 1))
     assert leave("boards", "check", "stm32g474.toml") == 2
     assert "flash.unit is 'KB'; allowed: B, KiB, MiB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "left"),
+    [
+        ([], ["clock", "flash", "sram", "active_power", "sleep_power", "clock_limit"]),
+        (["clock", "clock_limit"], ["flash", "sram", "active_power", "sleep_power"]),
+        (["clock", "clock_limit", "flash", "sram", "active_power"], ["sleep_power"]),
+        (["clock", "clock_limit", "flash", "sram", "active_power", "sleep_power"], []),
+    ],
+)
+def test_figures_of_the_template_are_told(
+    changed: list[str], left: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("boards", "new", "mine") == 0
+    path = folder / "mine.toml"
+    text = path.read_text(encoding="utf-8")
+    for key in changed:
+        text = re.sub(rf'(?m)^({key} = .*)"assumption: fill in"', r'\1"data sheet"', text)
+    path.write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert run_json(capsys, "boards", "check", "mine.toml")["unfilled"] == left
+    assert leave("boards", "check", "mine.toml") == 0
+    printed = capsys.readouterr().out
+    assert ("MINE is complete, 7 figures" in printed) is (not left)
+    verb = "is" if len(left) == 1 else "are"
+    assert (f"but {', '.join(left)} {verb} still the template's" in printed) is bool(left)
+
+
+@pytest.mark.parametrize("name", ["nrf5340", "STM32H743", "apollo510.toml"])
+def test_a_file_called_as_a_board_that_is_known(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave("boards", "new", name) == 0
+    stem = name.removesuffix(".toml").lower()
+    assert (
+        f"{stem}.toml written, a copy of the board that comes with ppgnas: --board {stem}.toml is "
+        f"this file, --board {stem} stays that one"
+    ) in capsys.readouterr().out
+    assert run_json(capsys, "boards", "check", f"{stem}.toml")["unfilled"] == []
 
 
 @pytest.mark.parametrize(

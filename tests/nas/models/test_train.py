@@ -204,7 +204,7 @@ def test_windows_that_no_network_has(tmp_path: Path) -> None:
     for text, message in (
         ({"window": "6.5s"}, "`window` is 6.5s; allowed: whole seconds"),
         ({"bpm": "40"}, "`bpm` is '40'; allowed: two whole numbers, such as 30-209"),
-        ({"window": "8s,8s"}, "must name lengths, each once"),
+        ({"window": "8s,8s"}, "`window` is '8s,8s'; allowed: lengths with commas"),
         (
             {"stride": "2"},
             "`stride` '2' has no unit; allowed units: s. Write for example `stride` 8s",

@@ -198,7 +198,7 @@ def test_options_of_the_c_need_it(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["export", str(trained), "--out", str(tmp_path), *option])
-    assert f"{option[0]} says how the C is written, and --format is tflite" in (
+    assert f"{option[0]} cannot act: c alone has it, and --format is tflite" in (
         capsys.readouterr().err
     )
     assert not list(tmp_path.iterdir())

@@ -10,6 +10,8 @@ import pytest
 
 from ppg.inspection.signals import signal_warnings
 from ppg.naive import at_rest
+from ppg.plausible import check_signals
+from ppgnas.errors import DataError
 from tests.ppg.inspection.wrists import wandering as _recording
 
 
@@ -72,3 +74,43 @@ def test_an_axis_in_another_unit(axis: int, factor: float, said: str | None) -> 
     if said:
         assert [kind for kind, _ in told] == ["acceleration unit"]
         assert re.search(said.replace("1...", r"(?:9\d\d|1\d\d\d)"), odd[0])
+
+
+@pytest.mark.parametrize("axes", [[0], [2], [0, 1, 2]])
+@pytest.mark.parametrize("rows", [slice(500, 1000), slice(0, 30000, 60)])
+def test_a_number_that_stands_for_none(rows: slice, axes: list[int]) -> None:
+    one = _recording()
+    assert one.acc is not None
+    acc = one.acc.copy()
+    acc[rows, axes] = -999
+    told = [*signal_warnings(replace(one, acc=acc))]
+    assert [kind for kind, _ in told] == ["no value"] * len(axes)
+    said = f"acceleration {'xyz'[axes[0]]} is -999 in 500 samples, probably no measurement"
+    assert told[0][1].startswith(said)
+
+
+@pytest.mark.parametrize(("begin_s", "end_s"), [(0, 120), (300, 420), (60, 300)])
+def test_minutes_in_another_unit(begin_s: int, end_s: int) -> None:
+    one = _recording()
+    assert one.acc is not None
+    time_s = np.arange(len(one.acc)) / 50
+    other = (time_s >= begin_s) & (time_s < end_s)
+    wrong = replace(one, acc=one.acc * np.where(other, 9.80665, 1)[:, None].astype(np.float32))
+    ((kind, said),) = signal_warnings(wrong)
+    minutes = (end_s - begin_s) // 60
+    assert kind == "acceleration unit"
+    assert said.startswith(
+        f"It is 9.81 in {minutes} of 10 minutes (the first from {begin_s} s on)"
+    )
+    assert "m/s2 beside g" in said
+    for factor in (1.2, 2.0, 3.5):  # whoever runs
+        moved = one.acc * np.where(other, factor, 1)[:, None].astype(np.float32)
+        assert [*signal_warnings(replace(one, acc=moved))] == []
+
+
+def test_most_minutes_in_another_unit_are_refused() -> None:
+    one = _recording()
+    assert one.acc is not None
+    factor = np.where(np.arange(len(one.acc)) < 50 * 400, 9.80665, 1)[:, None].astype(np.float32)
+    with pytest.raises(DataError, match=r"It is 9\.81 in 7 of 10 minutes .* m/s2 beside g"):
+        check_signals("one", replace(one, acc=one.acc * factor))

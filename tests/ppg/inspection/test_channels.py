@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ppg.inspection.channels import channel_warnings, channels_note
 from ppg.inspection.inspection import inspect
+from ppg.inspection.signals import signal_warnings
 from ppg.recording import Recording, channels_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _LABELS, _recording
@@ -228,3 +229,25 @@ def test_numbers_that_stand_for_no_sample(marker: float) -> None:
     assert f"holds 400 samples of {marker:g} among values of" in kinds["zeros"]
     railed = np.minimum(_pulse(), np.quantile(_pulse(), 0.9))
     assert "zeros" not in dict(channel_warnings(_with(railed).with_channels((2,))))
+
+
+@pytest.mark.parametrize("number", [-999.0, -9999.0, -99.0])
+@pytest.mark.parametrize("places", [[9000], list(range(9000, 9400)), [0, 5000, 29999]])
+def test_a_number_that_stands_for_none_is_no_rail(number: float, places: list[int]) -> None:
+    spoilt = _pulse()
+    spoilt[places] = number
+    recording = _with(spoilt).with_channels((2,))
+    count = f"{len(places)} sample{'s' if places[1:] else ''}"
+    told = [*channel_warnings(recording), *signal_warnings(recording)]
+    assert [kind for kind, _ in told] == ["no value"]
+    assert told[0][1].startswith(
+        f"PPG channel 1 is {number:g} in {count}, probably no measurement"
+    )
+
+
+@pytest.mark.parametrize("offset", [-999.0, -400.0, 0.0])
+def test_a_signal_may_pass_such_a_number(offset: float) -> None:
+    trace = np.rint(600 * _recording().ppg[:, 0] + offset)
+    trace[5000:6000:50] = -999
+    recording = _with(trace).with_channels((2,))
+    assert "no value" not in {kind for kind, _ in channel_warnings(recording)}

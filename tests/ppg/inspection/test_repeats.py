@@ -9,6 +9,7 @@ import pytest
 
 from ppg.inspection.inspection import inspect
 from ppg.inspection.repeats import repeats
+from ppg.inspection.signals import references_note
 from ppg.recording import Recording
 from tests.ppg.inspection.wrists import wandering
 
@@ -69,10 +70,12 @@ def test_what_is_no_copy(kind: str) -> None:
 def test_labels_that_halve_or_double(begin_s: int, end_s: int, factor: float, said: str) -> None:
     one = wandering()
     wrong = (one.window_start_s >= begin_s) & (one.window_start_s < end_s)
-    found = inspect([replace(one, hr_bpm=np.where(wrong, factor, 1.0) * one.hr_bpm)])
+    spoilt = replace(one, hr_bpm=np.where(wrong, factor, 1.0) * one.hr_bpm)
+    found = inspect([spoilt])
     (told,) = [warning.message for warning in found.warnings if warning.kind == "reference"]
     assert told.startswith(f"the heart rate is {said} in ")
     assert not [warning for warning in found.warnings if "clock" in warning.kind]
+    assert said in references_note([one, spoilt]) and references_note([one]) == ""
 
 
 @pytest.mark.parametrize("octave", ["the heart's", "a harmonic's", "none"])

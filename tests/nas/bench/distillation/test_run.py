@@ -85,9 +85,7 @@ def test_a_bench_measured_otherwise_is_not_mixed(people: str, tmp_path: Path) ->
     ask(people, tmp_path / "out", FakeWorker(), seeds=(0,))
     told = json.loads((tmp_path / "out" / "bench.json").read_text())["asked"]
     assert not told.keys() & {"windows", "channels", "mode"}  # a default says nothing
-    with pytest.raises(
-        RunError, match=r"measured otherwise \(`minutes`: 2\.0 there"
-    ):
+    with pytest.raises(RunError, match=r"measured otherwise \(`minutes`: 2\.0 there"):
         ask(people, tmp_path / "out", FakeWorker(), seeds=(0,), minutes=3.0)
     own = tmp_path / "people"
     shutil.copytree(people, own)
@@ -169,8 +167,8 @@ def test_a_comparison_of_sensors_goes_by_activity(people: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["--seeds", "0,x"], "--seeds is '0,x'; allowed: numbers with commas"),
-        (["--seeds", "0,0"], "--seeds is '0,0'; name one or more, each once"),
+        (["--seeds", "0,x"], "--seeds is '0,x'; allowed: numbers of 0 or more with commas"),
+        (["--seeds", "0,0"], "--seeds is '0,0'; allowed: numbers of 0 or more with"),
         (["--preset", "huge"], "--preset is 'huge'; allowed: small, full"),
         (["--minutes", "0"], "--minutes is 0; it must be above 0"),
         (["--teacher", "none"], "--teacher is none, and the bench compares with labels alone"),

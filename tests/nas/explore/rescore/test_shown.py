@@ -23,7 +23,7 @@ from nas.report.rescore import (
     rescore_page,
 )
 from nas.run.folder import RunDir
-from tests.nas.cli.leaving import leave
+from tests.nas.cli.leaving import leave, run_json
 from tests.nas.explore.rescore.made import BOARD, ENGINE, FLASH_BUDGET_BYTES, change_board
 
 
@@ -135,6 +135,15 @@ def test_several_boards_are_one_table(
     out = str(tmp_path / "page.html")
     assert leave("rescore", str(run.path), *options, "--out", out) == 2
     assert "--out names one page, and there are 3 boards" in capsys.readouterr().err
+
+
+def test_sensors_are_those_of_every_board(run: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("rescore", str(run.path), "--ppg-sensor", "5mW", "--budget-scope", "total")
+    boards = run_json(capsys, *asked, "--board", "nrf5340,stm32u585")["boards"]
+    for name, together in zip(("nrf5340", "stm32u585"), boards, strict=True):
+        alone = run_json(capsys, *asked, "--board", name)
+        assert together["finalists"] == alone["finalists"]
+        assert alone["finalists"] != run_json(capsys, *asked[:2], "--board", name)["finalists"]
 
 
 def test_who_breaks_a_limit_on_one_board_does_not_suit_all(run: RunDir) -> None:

@@ -194,3 +194,23 @@ def test_a_line_without_end_is_no_line_of_names(text: str, tmp_path: Path) -> No
     path = tmp_path / "a.csv"
     path.write_text(f"{text}\n" + "1\n2\n3\n" * 300)
     assert re.search(r"a column name of \d{5,6} characters; allowed: 1000. Is it", refusal(path))
+
+
+@pytest.mark.parametrize("column", ["green", "ax", "hr"])
+@pytest.mark.parametrize("number", [-999, -9999])
+def test_a_number_that_stands_for_none_is_an_empty_cell(
+    column: str, number: int, tmp_path: Path
+) -> None:
+    table = made_table()
+    whole = made_table()
+    rows = slice(1000, 1500) if column != "hr" else slice(1000, 1001)
+    table[column][rows], whole[column][rows] = number, np.nan
+    said: list[str] = []
+    found = read_own(write(tmp_path / "a.csv", table), say=said.append)
+    same = read_own(write(tmp_path / "b.csv", whole))
+    np.testing.assert_array_equal(found.ppg, same.ppg)
+    np.testing.assert_array_equal(found.hr_bpm, same.hr_bpm)
+    assert found.gaps == same.gaps and bool(found.gaps) is (column != "hr")
+    count = "500 samples" if column != "hr" else "1 sample"
+    told = f"a.csv: {column} is {number} in {count}, probably no measurement: read as empty."
+    assert said.count(told) == 1
