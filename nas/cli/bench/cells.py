@@ -83,7 +83,7 @@ def cell_verb(bench: str, help_text: str) -> Callable[..., None]:
 def _run(
     config: BenchConfig,
     out: Path,
-    seeds: list[int],
+    seeds: tuple[int, ...],
     jobs: int,
     page: Path | None,
     *,
