@@ -21,6 +21,7 @@ from hwmodels.sensors import Sensors, SensorsFile, sensors_of, usual_sensors
 from ppgnas.defaults import DEFAULT_BOARD
 from ppgnas.errors import BoardError
 from ppgnas.files import text_of
+from ppgnas.parsing import listed
 from ppgnas.toml_file import FileModel, named_file, read_as
 
 LOWEST_HZ = 32e3  # of a watch's crystal; cores that compute run above it
@@ -148,6 +149,21 @@ def board_names() -> tuple[str, ...]:
     """Names of the boards that come with the project, the default first."""
     names = sorted(path.stem for path in BOARDS_DIR.glob("*.toml"))
     return (DEFAULT_BOARD, *(name for name in names if name != DEFAULT_BOARD))
+
+
+def boards_of(text: str) -> tuple[str, ...]:
+    """Names or paths of boards from `nrf5340,my_board.toml`.
+
+    Raises:
+        BoardError: one is empty or there twice.
+    """
+
+    def plain(name: str) -> str:
+        return name.lower() if name.lower() in board_names() else name
+
+    return listed(
+        "board", text, BoardError, example="nrf5340,stm32u585", allowed="boards", read=plain
+    )
 
 
 def load_board(name_or_path: str | Path) -> Board:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ppgnas.errors import OptionError, PpgnasError
@@ -123,13 +123,16 @@ def refuse_idle(why: str, **given: object) -> None:
     Raises:
         OptionError: one was given.
     """
-    names = [
-        f"`{name}`" for name, value in given.items() if value is not None and value is not False
-    ]
+    names = [f"`{name}`" for name in idle(given)]
     if names:
         raise OptionError(
-            f"{' and '.join(names)} cannot act: {why}; leave {'them' if names[1:] else 'it'} out"
+            f"{', '.join(names)} cannot act: {why}; leave {'them' if names[1:] else 'it'} out"
         )
+
+
+def idle(given: Mapping[str, object]) -> list[str]:
+    """Names of the values that were given, see `refuse_idle`."""
+    return [name for name, value in given.items() if value is not None and value is not False]
 
 
 def printable(text: str) -> str:

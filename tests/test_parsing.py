@@ -91,5 +91,5 @@ def test_arguments_that_cannot_act() -> None:
     refuse_idle("it rains", first=None, second=False)
     with pytest.raises(OptionError, match=r"^`a` cannot act: it rains; leave it out$"):
         refuse_idle("it rains", a=0, b=None)
-    with pytest.raises(OptionError, match=r"^`a` and `b` cannot act: it rains; leave them out$"):
+    with pytest.raises(OptionError, match=r"^`a`, `b` cannot act: it rains; leave them out$"):
         refuse_idle("it rains", a="", b=0.0)

@@ -21,7 +21,7 @@ from typer.models import OptionInfo
 
 from nas.run.job import interrupt
 from ppgnas.errors import OptionError, PpgnasError, RunError
-from ppgnas.parsing import listed, printable
+from ppgnas.parsing import idle, listed, printable
 from ppgnas.task import Mode
 
 Parameters = ParamSpec("Parameters")
@@ -87,6 +87,13 @@ def print_notes(notes: Iterable[str]) -> None:
         more = f" and {len(named) - 1} more" if len(named) > 1 else ""
         note = f"Note: {named[0]}{more}: {what}" if named else f"Note: {what}"
         print(printable(note), file=sys.stderr)
+
+
+def note_idle(why: str, **given: object) -> None:
+    """Say which options cannot act, where the same ones may be given for several models."""
+    names = [f"--{name.replace('_', '-')}" for name in idle(given)]
+    if names:
+        print_notes([f"{', '.join(names)} cannot act: {why}"])
 
 
 def _with_options(message: str, function: Callable[..., None]) -> str:

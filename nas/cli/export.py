@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, verb
+from nas.cli.common import emit, note_idle, verb
 from ppgnas.parsing import refuse_idle
 
 MINUTES = 5.0
@@ -77,6 +77,7 @@ def export(
     ppgnas export results/run:1 --format c --out firmware/ --adapt low-rank
     """
     from deploy.personal.example import adapting_of
+    from hwmodels.path import USUAL, shape_of
     from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
     from nas.models.names import find_model
@@ -107,6 +108,9 @@ def export(
             adapting=adapting,
             force=force,
         )
+        if (path := shape_of(found.graph, USUAL)) and not path.acc_hz:
+            said = {name: sensors.stated.get(name) for name in ("acc_hz", "counts_per_g")}
+            note_idle(f"{model} reads PPG alone", **said)
     if as_json:
         emit({"files": [str(path) for path in written]})
     else:

@@ -12,7 +12,6 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, verb
 from nas.cli.options import Text
-from ppgnas.parsing import listed
 
 NOTHING_FITS = 3
 
@@ -52,6 +51,7 @@ def rescore(
     ppgnas rescore results/run --board my_board.toml --engine st-edge-ai --json
     """
     given = {name: value for name, value in locals().items() if value is not None}
+    from hwmodels.boards import boards_of
     from nas.explore.rescore import report_path
     from nas.explore.rescore import rescore as rescore_run
     from nas.report.boards import best_over_all, markdown_boards
@@ -59,12 +59,12 @@ def rescore(
     from nas.run.folder import RunDir
     from nas.run.target import take_surroundings
     from nas.run.units import parse_ms
-    from ppgnas.errors import BoardError, RunError
+    from ppgnas.errors import RunError
     from ppgnas.files import write_text_atomic
 
     period_s = None if rate is None else parse_ms(rate, name="rate") / 1000
     directory = RunDir(Path(run))
-    boards = listed("board", board, BoardError, example="nrf5340,stm32u585")
+    boards = boards_of(board)
     if len(boards) > 1 and out is not None:
         raise RunError(
             f"`out` names one page, and there are {len(boards)} boards, each with a page beside "

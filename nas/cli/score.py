@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.common import emit, print_notes, verb
+from nas.cli.common import emit, note_idle, print_notes, verb
 from nas.cli.options import Text
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
-from ppgnas.parsing import refuse_idle
 from ppgnas.tables import name_end, text_table
-from ppgnas.task import PPG
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board
@@ -85,15 +83,17 @@ def score(
         )
     period_s = float(task.stride_s) if rate is None else parse_ms(rate, name="rate") / 1000
     path = shape_of(found.graph, USUAL)
+    around = {name: given[name] for name in AROUND if name in given}
     if path is None:
-        around = {name: given[name] for name in AROUND if name in given}
-        refuse_idle(f"{model} does not read whole windows of PPG for heart rates", **around)
+        note_idle(f"{model} does not read whole windows of PPG for heart rates", **around)
+    elif not path.acc_hz:
+        note_idle(f"{model} reads PPG alone", acc_hz=acc_hz, accelerometer=accelerometer)
     target = load_target(
         board,
         engine,
         period_s=period_s,
         mode=found.mode if mode is None else mode_of(mode),
-        around=take_surroundings(given, inputs=PPG if path and not path.acc_hz else None),
+        around=take_surroundings(around),
         path_counts=check_choice("budget_scope", budget_scope or "total", SCOPES) == "total",
         task=task,
     )

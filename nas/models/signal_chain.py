@@ -10,7 +10,7 @@ from nas.models.readout import decoding_of
 from nas.run.card import Card
 from ppg.readout.confidence import Confidence
 from ppg.readout.smoothing import SMOOTHINGS
-from ppgnas.parsing import one_of, refuse_idle
+from ppgnas.parsing import one_of
 from ppgnas.task import Mode
 
 if TYPE_CHECKING:
@@ -72,9 +72,6 @@ def reading_of(
     rate_hz = steps / task.window_s
     acceleration = channels > 1
     acc_hz = rate_hz if sensors.acc_hz is None else sensors.acc_hz
-    if not acceleration:
-        stated = {name: sensors.stated.get(name) for name in ("acc_hz", "counts_per_g")}
-        refuse_idle("the network reads PPG alone", **stated)
     front_end = FrontEnd(
         exact_hz(rate_hz if sensors.ppg_hz is None else sensors.ppg_hz, "ppg_hz"),
         exact_hz(acc_hz, "acc_hz") if acceleration else None,

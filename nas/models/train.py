@@ -207,7 +207,7 @@ def teach(config: TrainConfig, out: Path, *, progress: Progress) -> Taught:
         )
     stated, usual = vars(config), vars(TrainConfig())
     idle = {name: stated[name] for name in OF_STUDENTS if stated[name] != usual[name]}
-    refuse_idle("it is for students, and a teacher alone is trained", **idle)
+    refuse_idle("a teacher is trained, and no student", **idle)
     config.windows.task(TASK)  # before anything is read
     site = site_of(config.device)
     with launched(site.device) as together:

@@ -12,11 +12,11 @@ from typing import Any
 
 from distill.teachers.names import NONE
 from distill.training.effort import effort_by_name
+from hwmodels.boards import boards_of
 from nas.run import units
 from nas.run.config import EFFORT_TRIALS, SYNTHETIC, Budgets, ConfigError, SearchConfig
 from nas.run.target import take_surroundings
 from nas.run.windows import ANY, take_windows
-from ppgnas.errors import BoardError
 from ppgnas.parsing import listed
 
 GP_TRIALS = 150  # a Gaussian process takes seconds a trial once it has a few hundred
@@ -53,8 +53,7 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
     inputs = values.get("student_inputs", base.student_inputs if base else None)
     around = take_surroundings(values, base.around if base else None, inputs=inputs)
     if "board" in values:
-        text, example = values["board"], "nrf5340,stm32u585"
-        values["board"], *others = listed("board", text, BoardError, example=example)
+        values["board"], *others = boards_of(values["board"])
         values["also"] = tuple(others)
     windows = take_windows(values, base.windows if base else ANY)
     if "objectives" in values:

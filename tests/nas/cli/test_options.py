@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 
+from tests.hwmodels.small import small_graph
 from tests.nas.cli.leaving import leave
 
 EACH_ONCE = "with commas, none empty and each once"
@@ -33,6 +35,7 @@ def _said(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
         "score published:tiny --window ,",
         "rescore run --board nrf5340,nrf5340",
         "rescore run --board ,nrf5340",
+        "rescore run --board nrf5340,NRF5340",
         "export published:tiny --format c,c",
         "export published:tiny --format tflite,",
         "data inspect synthetic --channels 1,,2",
@@ -76,7 +79,7 @@ def test_what_is_given_several_times_is_given_once(
         ("export published:tiny --prefix x", "--prefix", "c alone has it, and --format is tflite"),
         (
             "export published:tiny --format onnx --ppg-hz 64 --fifo 1",
-            "--ppg-hz and --fifo",
+            "--ppg-hz, --fifo",
             "c alone has it, and --format is onnx",
         ),
         ("export published:tiny --mode streaming", "--mode", "c alone has it"),
@@ -84,12 +87,6 @@ def test_what_is_given_several_times_is_given_once(
             "export published:tiny --format c --adapt-minutes 3",
             "--adapt-minutes",
             "--adapt is not given",
-        ),
-        ("score published:tiny-ppg --acc-hz 32", "--acc-hz", "the network reads PPG alone"),
-        (
-            "score published:tiny-ppg --accelerometer 12uW",
-            "--accelerometer",
-            "the network reads PPG alone",
         ),
         (
             "search --budget 80KB --student-inputs ppg --acc-hz 32",
@@ -101,12 +98,12 @@ def test_what_is_given_several_times_is_given_once(
         (
             "train --teacher-only --teacher resnet-small --data x --out y --board nrf5340",
             "--board",
-            "it is for students",
+            "a teacher is trained, and no student",
         ),
         (
             "train --teacher-only --teacher resnet-small --data x --out y --recipe prune-60",
             "--recipe",
-            "it is for students",
+            "a teacher is trained, and no student",
         ),
         ("pretrain ppg --data x --out y --space tiny", "--space", "--size is not given"),
         (
@@ -117,7 +114,7 @@ def test_what_is_given_several_times_is_given_once(
         ("bench strategies --data x --distill dkd", "--distill", "the bench compares mixes"),
         (
             "bench records loso --data x --network baseline:wiener --effort quick --seeds 2",
-            "--seeds and --effort",
+            "--seeds, --effort",
             "baselines are not trained",
         ),
     ],
@@ -133,7 +130,7 @@ def test_an_option_that_cannot_act_is_refused(
     monkeypatch.chdir(tmp_path)
     said = _said(line, tmp_path, capsys)
     assert f"{idle} cannot act: {why}" in said
-    assert said.endswith(f"; leave {'them' if ' and ' in idle else 'it'} out\n")
+    assert said.endswith(f"; leave {'them' if ', ' in idle else 'it'} out\n")
 
 
 @pytest.mark.parametrize(
@@ -154,3 +151,27 @@ def test_messages_name_options(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert named in _said(line, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("published:tiny", "--acc-hz 32 --accelerometer 12uW", ""),
+        ("published:tiny-ppg", "--acc-hz 32", "--acc-hz cannot act: published:tiny-ppg reads PPG"),
+        ("published:tiny-ppg", "--accelerometer 12uW --ppg-hz 64", "--accelerometer cannot act"),
+        ("other.json", "--smoothing clip --acc-hz 32", "--acc-hz, --smoothing cannot act: other"),
+    ],
+)
+def test_what_a_network_does_not_read_is_told_by_score(
+    model: str,
+    options: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.json").write_text(json.dumps(small_graph(classes=4).to_json()))
+    assert leave("score", model, *options.split()) == 0
+    told = capsys.readouterr().err
+    assert said in told if said else told == ""

@@ -116,7 +116,9 @@ def test_what_cannot_be_trained_is_refused(config: TrainConfig, tmp_path: Path) 
         ("board", "nrf5340"),
         ("engine", "tflm-cmsis-nn"),
     ):
-        with pytest.raises(OptionError, match=f"`{name}` cannot act: it is for students"):
+        with pytest.raises(
+            OptionError, match=f"`{name}` cannot act: a teacher is trained, and no student"
+        ):
             run(replace(config, **{name: value}), tmp_path / "out")  # type: ignore[arg-type]
 
 
