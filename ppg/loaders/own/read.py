@@ -158,7 +158,12 @@ def _recording(
         values = even(acc_signal, origin_s, end_s, source, "acceleration") / per
         acc = samples(source, "acceleration", values)
         recording = replace(recording, acc=acc, acc_hz=acc_signal.hz)
+    elif recipe.acc_per_g is not None:
+        say(f"{path.name}: --acc-per-g cannot act: there is no acceleration.")
     if columns.reference is None and recipe.hr_file is None:
+        clock = {"--lag": recipe.lag_s, "--drift": recipe.drift_ppm}
+        if moved := ", ".join(option for option, value in clock.items() if value):
+            say(f"{path.name}: {moved} cannot act: there is no reference.")
         return checked(path, recording, labelled=False)
     labels = labels_of(
         table if recipe.hr_file is None else open_table(recipe.hr_file),

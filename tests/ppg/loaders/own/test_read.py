@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,23 @@ def test_a_number_that_stands_for_none_is_an_empty_cell(
     count = "500 samples" if column != "hr" else "1 sample"
     told = f"a.csv: {column} is {number} in {count}, probably no measurement: read as empty."
     assert said.count(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("left_out", "options", "said"),
+    [
+        ("hr", {"lag_s": 3.0}, "--lag cannot act: there is no reference."),
+        ("hr", {"lag_s": -1.0, "drift_ppm": 20.0}, "--lag, --drift cannot act: there is no ref"),
+        ("acc", {"acc_per_g": 64.0}, "--acc-per-g cannot act: there is no acceleration."),
+        ("", {"lag_s": 3.0, "acc_per_g": 1.0}, ""),
+    ],
+)
+def test_an_option_without_its_signal_is_told(
+    left_out: str, options: dict[str, float], said: str, tmp_path: Path
+) -> None:
+    table = made_table()
+    columns = replace(COLUMNS, **{left_out: () if left_out == "acc" else None} if left_out else {})
+    told: list[str] = []
+    read_own(write(tmp_path / "a.csv", table), columns, say=told.append, **options)
+    idle = [note for note in told if "cannot act" in note]
+    assert [said in note for note in idle] == [True] * bool(said)
