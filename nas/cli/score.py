@@ -74,13 +74,10 @@ def score(
     found = stored.reading(take_windows(given))
     task = found.graph.task
     print_notes(() if found.file is None else found.file.notes)
-    if stored.folder is not None and found.folder is None:
-        print_notes(
-            [
-                f"the weights of {model} are of {stored.graph.task}; these are costs of its "
-                f"architecture with {task}, which is to be trained"
-            ]
-        )
+    how = stored.mode if mode is None else mode_of(mode)
+    if stored.folder is not None and (found.folder is None or how != stored.mode):
+        own, now = f"{stored.graph.task}, mode {stored.mode}", f"{task}, mode {how}"
+        print_notes([f"{model} was trained with {own}; these are costs with {now}"])
     period_s = float(task.stride_s) if rate is None else parse_ms(rate, name="rate") / 1000
     path = shape_of(found.graph, USUAL)
     around = {name: given[name] for name in AROUND if name in given}
@@ -92,7 +89,7 @@ def score(
         board,
         engine,
         period_s=period_s,
-        mode=found.mode if mode is None else mode_of(mode),
+        mode=how,
         around=take_surroundings(around),
         path_counts=check_choice("budget_scope", budget_scope or "total", SCOPES) == "total",
         task=task,

@@ -12,7 +12,7 @@ from hwmodels.generated_c.cost import fast_cost
 from hwmodels.path import USUAL, shape_of
 from hwmodels.scorecard import score
 from nas.cli.main import main
-from nas.models.names import ModelError, find_model
+from nas.models.names import Model, ModelError, find_model
 from nas.models.windows import windows_for
 from nas.run.folder import RunDir
 from ppgnas.errors import GraphError, PpgnasError, RunError, SpaceError
@@ -175,21 +175,27 @@ def test_no_such_run_or_finalist(run: RunDir, tmp_path: Path) -> None:
 
 
 def test_windows_that_the_weights_do_not_read_are_told(
-    run: RunDir, capsys: pytest.CaptureFixture[str]
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for asked, said in (
-        (("--window", "4s"), "4 s every 2 s, 30-209 BPM"),
-        (("--stride", "1s"), "8 s every 1 s, 30-209 BPM"),
-        (("--bpm", "40-199"), "8 s every 2 s, 40-199 BPM"),
+        (("--window", "4s"), "4 s every 2 s, 30-209 BPM, mode window"),
+        (("--stride", "1s"), "8 s every 1 s, 30-209 BPM, mode window"),
+        (("--bpm", "40-199"), "8 s every 2 s, 40-199 BPM, mode window"),
+        (("--mode", "streaming"), "8 s every 2 s, 30-209 BPM, mode streaming"),
     ):
         assert leave("score", f"{run.path}:1", *asked) == 0
         assert (
-            f"Note: the weights of {run.path}:1 are of 8 s every 2 s, 30-209 BPM; these are costs "
-            f"of its architecture with {said}, which is to be trained\n"
+            f"Note: {run.path}:1 was trained with 8 s every 2 s, 30-209 BPM, mode window; these "
+            f"are costs with {said}\n"
         ) in capsys.readouterr().err
     assert leave("score", f"{run.path}:1", "--window", "8s") == 0
     assert leave("score", "published:tiny", "--window", "4s") == 0
-    assert "weights" not in capsys.readouterr().err
+    assert "trained with" not in capsys.readouterr().err
+    with monkeypatch.context() as patched:  # of a network that streams
+        patched.setattr(Model, "mode", property(lambda self: self.folder and "streaming"))
+        asked = ("score", f"{run.path}:1", "--bpm", "40-199")
+        assert run_json(capsys, *asked) == run_json(capsys, *asked, "--mode", "streaming")
+        assert run_json(capsys, *asked) != run_json(capsys, *asked, "--mode", "window")
     own = run_json(capsys, "score", f"{run.path}:1")
     assert run_json(capsys, "score", f"{run.path}:1", "--window", "8s") == own
     assert own["clock"]["meets"] is True
