@@ -132,9 +132,9 @@ def odd_minutes(recording: Recording) -> str:
         return ""
     first_s = float(other.argmax()) * len(size) / recording.acc_hz / count
     return (
-        f"It is {np.median(medians[other]):.3g} in {other.sum()} of {count} minutes (the first "
-        f"from {first_s:.0f} s on) and {np.median(medians[in_g]):.3g} in others: m/s2 beside g. "
-        "Bring all of it to g."
+        f"The acceleration is {np.median(medians[other]):.3g} in {other.sum()} of {count} minutes "
+        f"(the first from {first_s:.0f} s on) and {np.median(medians[in_g]):.3g} in others: m/s2 "
+        "beside g. Bring all of it to g."
     )
 
 

@@ -36,6 +36,7 @@ ALIKE = 0.08  # of a rate
 LEAP = 0.3  # octaves, about one, by which labels change from minute to minute; no heart does
 CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 AXES = "xyz"
+ADVICE = "; mark such windows invalid"
 FEWEST_TRIPLES = 20
 
 
@@ -133,8 +134,7 @@ def halved(recording: Recording, found: Spectra) -> str:
         return (
             f"the heart rate is {what} the beats of the PPG in {wrong.sum()} of {len(blocks)} "
             f"minutes, from {start_s.min():.0f} to {start_s.max() + WINDOW_S:.0f} s, and agrees "
-            "with them in others: the reference misses beats or counts some twice there; mark "
-            "such windows invalid"
+            f"with them in others: the reference misses beats or counts some twice there{ADVICE}"
         )
     return ""
 
@@ -158,8 +158,8 @@ def references_note(recordings: Sequence[Recording]) -> str:
     have = "has" if len(found) == 1 else "have"
     return (
         f"{len(found)} of {counted(len(recordings), 'recording')} {have} a reference that looks "
-        f"wrong (the first is {first.dataset}/{first.name}: {why}). ppgnas data inspect lists "
-        "them; mark such windows invalid, or leave the recordings out."
+        f"wrong (the first is {first.dataset}/{first.name}: {why.removesuffix(ADVICE)}). ppgnas "
+        f"data inspect lists them{ADVICE}, or leave the recordings out."
     )
 
 

@@ -100,7 +100,7 @@ def test_minutes_in_another_unit(begin_s: int, end_s: int) -> None:
     minutes = (end_s - begin_s) // 60
     assert kind == "acceleration unit"
     assert said.startswith(
-        f"It is 9.81 in {minutes} of 10 minutes (the first from {begin_s} s on)"
+        f"The acceleration is 9.81 in {minutes} of 10 minutes (the first from {begin_s} s on)"
     )
     assert "m/s2 beside g" in said
     for factor in (1.2, 2.0, 3.5):  # whoever runs
@@ -112,5 +112,5 @@ def test_most_minutes_in_another_unit_are_refused() -> None:
     one = _recording()
     assert one.acc is not None
     factor = np.where(np.arange(len(one.acc)) < 50 * 400, 9.80665, 1)[:, None].astype(np.float32)
-    with pytest.raises(DataError, match=r"It is 9\.81 in 7 of 10 minutes .* m/s2 beside g"):
+    with pytest.raises(DataError, match=r"is 9\.81 in 7 of 10 minutes .* m/s2 beside g"):
         check_signals("one", replace(one, acc=one.acc * factor))
