@@ -56,9 +56,9 @@ def export_files(
             here before, this one does not, and nobody changed since.
 
     Raises:
-        ModelError: an unknown format, a model without files, `mode` or `adapting` where no c is
-            asked for, or, without `force`, another file of the same name, or one of another export
-            of C, is there already; nothing is then written.
+        ModelError: an unknown format, a model without files, or, without `force`, another file of
+            the same name, or one of another export of C, is there already; nothing is then written.
+        OptionError: something of the C is said where no c is asked for.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
         GraphError: the network cannot stream.
@@ -138,8 +138,8 @@ def write_files(
             )
     if stale and not force:
         raise ModelError(
-            f"{stale[0]} is of an export of another network, with another `prefix`, or with "
-            "`adapt`, and does not fit what is asked for now. Choose another `out`, or take it "
+            f"{stale[0]} is of an export with another `prefix`, or with `adapt`, or of another "
+            "network, and does not fit what is asked for now. Choose another `out`, or take it "
             "away with `force`"
         )
     for path in stale:
