@@ -57,7 +57,7 @@ def export_files(
 
     Raises:
         ModelError: an unknown format, a model without files, or, without `force`, another file of
-            the same name, or one of another export of C, is there already; nothing is then written.
+            the same name, or one of another export of C, is there already: nothing is written.
         OptionError: something of the C is said where no c is asked for.
         ExportError: a file of the run is missing or is not the one that its card describes, or the
             network cannot be written in C for the run's board.
