@@ -193,9 +193,9 @@ def test_windows_that_the_weights_do_not_read_are_told(
     assert "trained with" not in capsys.readouterr().err
     with monkeypatch.context() as patched:  # of a network that streams
         patched.setattr(Model, "mode", property(lambda self: self.folder and "streaming"))
-        asked = ("score", f"{run.path}:1", "--bpm", "40-199")
-        assert run_json(capsys, *asked) == run_json(capsys, *asked, "--mode", "streaming")
-        assert run_json(capsys, *asked) != run_json(capsys, *asked, "--mode", "window")
+        other = ("score", f"{run.path}:1", "--bpm", "40-199")
+        assert run_json(capsys, *other) == run_json(capsys, *other, "--mode", "streaming")
+        assert run_json(capsys, *other) != run_json(capsys, *other, "--mode", "window")
     own = run_json(capsys, "score", f"{run.path}:1")
     assert run_json(capsys, "score", f"{run.path}:1", "--window", "8s") == own
     assert own["clock"]["meets"] is True

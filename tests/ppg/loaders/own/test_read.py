@@ -230,7 +230,8 @@ def test_an_option_without_its_signal_is_told(
     left_out: str, options: dict[str, float], said: str, tmp_path: Path
 ) -> None:
     table = made_table()
-    columns = replace(COLUMNS, **{left_out: () if left_out == "acc" else None} if left_out else {})
+    bare = {"hr": replace(COLUMNS, hr=None), "acc": replace(COLUMNS, acc=())}
+    columns = bare.get(left_out, COLUMNS)
     told: list[str] = []
     read_own(write(tmp_path / "a.csv", table), columns, say=told.append, **options)
     idle = [note for note in told if "cannot act" in note]
