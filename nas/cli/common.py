@@ -45,11 +45,11 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 # As a path it would mean the working folder.
                 empty = f"`{name}` is empty, perhaps an unset variable of the shell"
                 _leave(_with_options(empty, function), 2)
-        if twice := _one_place(kwargs):
-            _leave(_with_options(twice, function), 2)
             if isinstance(value, list) and len(set(value)) < len(value):
                 twice = max(value, key=value.count)
                 _leave(_with_options(f"`{name}` is {twice!r} twice; give it once", function), 2)
+        if same := _one_place(kwargs):
+            _leave(_with_options(same, function), 2)
         try:
             function(*args, **kwargs)
         except PpgnasError as error:

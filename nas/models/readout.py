@@ -86,9 +86,9 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
         if row.people >= FEWEST_HELD_OUT and not row.holds
     ]
     found += [
-        f"{doubt(reading)}: {row.people} search people cannot tell, with others like them they "
-        f"would be {row.ratio_low:.1f} to {row.ratio_high:.1f} times the true ones (90 %, people "
-        "resampled)."
+        f"{doubt(reading)}: {counted(row.people, 'search person', 'search people')} cannot tell, "
+        f"with others like them they would be {row.ratio_low:.1f} to {row.ratio_high:.1f} times "
+        "the true ones (90 %, people resampled)."
         for reading, row in held_out.items()
         if row.people >= FEWEST_HELD_OUT and row.holds and not row.known
     ]

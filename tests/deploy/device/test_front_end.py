@@ -241,11 +241,11 @@ def test_counts_of_a_recording() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ppg_hz": Fraction(10)}, r"ppg_hz is 10; allowed: more than 10 and up to 2000 Hz"),
-        ({"acc_hz": Fraction(2001)}, r"acc_hz is 2001; allowed: more than 10"),
+        ({"ppg_hz": Fraction(10)}, r"`ppg_hz` is 10; allowed: more than 10 and up to 2000 Hz"),
+        ({"acc_hz": Fraction(2001)}, r"`acc_hz` is 2001; allowed: more than 10"),
         ({"rate_hz": 129}, r"rate_hz is 129; allowed: 1 to 128"),
-        ({"ppg_channels": 4}, r"ppg_channels is 4; allowed: 1 to 3"),
-        ({"counts_per_g": 0}, r"counts_per_g is 0; allowed: 1 to 32767"),
+        ({"ppg_channels": 4}, r"`ppg_channels` is 4; allowed: 1 to 3"),
+        ({"counts_per_g": 0}, r"`counts_per_g` is 0; allowed: 1 to 32767"),
         ({"slack_s": Fraction(9)}, r"slack_s is 9; allowed: 0 to 8"),
     ],
 )
@@ -257,7 +257,7 @@ def test_impossible_settings_are_refused(change: dict[str, Fraction], message: s
 @pytest.mark.parametrize("hz", [math.nan, math.inf, -math.inf])
 def test_a_rate_that_is_no_number_is_refused(hz: float) -> None:
     with pytest.raises(
-        ExportError, match=rf"a rate is {hz}; allowed: more than 10 and up to 2000"
+        ExportError, match=rf"`rate_hz` is {hz}; allowed: more than 10 and up to 2000"
     ):
         exact_hz(hz)
 

@@ -156,7 +156,7 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             [str(tmp_path / "t.csv.bz2"), str(out / "x"), *options],
             "of a kind that ppgnas does",
         ),
-        ([str(source), str(source), *options], "is a file; name a folder in"),
+        ([str(source), str(source), *options], "are one file"),
     ):
         assert leave("data", "convert", *wrong) == 2
         printed = capsys.readouterr()

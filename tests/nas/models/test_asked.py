@@ -22,7 +22,7 @@ from search_spaces.space import SearchSpace
     ("ask", "message"),
     [
         (lambda: prefixed({}, "9bad"), "`prefix` is '9bad'"),
-        (lambda: slack_of_fifo(9), "fifo_s is 9"),
+        (lambda: slack_of_fifo(9), "`fifo_s` is 9"),
         (lambda: adapting_of("x", minutes=5), "`adapt` is 'x'"),
         (lambda: adapting_of("bias", minutes=0), "`adapt_minutes` is 0"),
         (lambda: find_compiler("clang"), "compiler 'clang' is unknown"),
@@ -37,11 +37,11 @@ def test_what_is_not_allowed_is_wrong_usage(ask: Callable[[], object], message: 
 @pytest.mark.parametrize(
     ("sensors", "message"),
     [
-        (Sensors(ppg_hz=0), "ppg_hz is 0"),
-        (Sensors(acc_hz=0), "acc_hz is 0"),
-        (Sensors(ppg_hz=float("inf")), "a rate is inf"),
-        (Sensors(ppg_channels=4), "ppg_channels is 4"),
-        (Sensors(counts_per_g=0), "counts_per_g is 0"),
+        (Sensors(ppg_hz=0), "`ppg_hz` is 0"),
+        (Sensors(acc_hz=0), "`acc_hz` is 0"),
+        (Sensors(ppg_hz=float("inf")), "`ppg_hz` is inf"),
+        (Sensors(ppg_channels=4), "`ppg_channels` is 4"),
+        (Sensors(counts_per_g=0), "`counts_per_g` is 0"),
     ],
 )
 def test_a_rate_of_zero_is_not_the_networks_own(sensors: Sensors, message: str) -> None:

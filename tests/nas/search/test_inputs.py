@@ -91,7 +91,7 @@ def test_networks_of_ppg_alone_are_searched_with_a_teacher_that_reads_more(
     assert run.document().config == config
     model = find_model(f"{run.path}:1")
     assert evaluate(model, read_folder(people)).windows > 0
-    with pytest.raises(RunError, match=r"teacher_inputs: 'ppg.acc' in the run, 'ppg' asked"):
+    with pytest.raises(RunError, match=r"`teacher_inputs`: 'ppg.acc' in the run, 'ppg' asked"):
         go(config_for(people, **asked, student_inputs="ppg", teacher_inputs="ppg"), run.path)
     with pytest.raises(ConfigError, match="no network of the space 'tiny' reads PPG alone; choo"):
         go(config_for(people, **inputs), tmp_path / "tiny")

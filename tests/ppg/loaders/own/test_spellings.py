@@ -46,7 +46,10 @@ def test_what_is_wrong_with_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for words, said in (
         ("bare.csv", "or all in their order with --columns t,green,ax,ay,az,hr"),
         ("bare.csv --columns t,ppg,hr", "--columns has 3 names (t, ppg, hr), the file 2 columns"),
-        ("bare.csv --columns ppg,ppg", "has 2 names (ppg, ppg), the file 2 columns (1, 2)"),
+        (
+            "bare.csv --columns ppg,ppg",
+            "--columns is 'ppg,ppg'; allowed: names with commas",
+        ),
         ("cut.gz", "unreadable as .gz"),
         ("cut.json", "unreadable as JSON"),
         ("none.json", "holds no rows; allowed: objects"),
