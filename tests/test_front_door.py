@@ -149,6 +149,9 @@ def _rescored(model: ppgnas.Model, **options: object) -> object:
         (lambda model: model.evaluate([]), "there are no recordings"),
         (lambda model: model.export("out", formats="zip"), "`formats` is 'zip'"),
         (lambda model: model.export(""), "`out` is empty"),
+        (lambda model: model.export("out", prefix="x"), "`prefix` cannot act: c alone has it"),
+        (lambda model: model.export("out", formats="c", adapt_minutes=3), "`adapt` is not given"),
+        (lambda model: model.export("out", mode="x"), "`mode` is 'x'; allowed"),
         (lambda model: model.verify(windows=0), "`windows` is 0; it must be at least 1"),
         (lambda model: UNTYPED.score(model, mode="Streaming"), "`mode` is 'Streaming'; allowed"),
         (lambda model: UNTYPED.score(model, mode=""), "`mode` is ''; allowed: window"),
@@ -185,6 +188,16 @@ def test_one_recording_and_one_text_are_enough(inside: Path, tmp_path: Path) -> 
         "model.onnx",
         "model.tflite",
     ]
+
+
+def test_an_export_of_c_takes_what_the_verb_takes(inside: Path, tmp_path: Path) -> None:
+    model = ppgnas.load("results/run:1")
+    model.export(tmp_path, formats="c", prefix="mine", adapt="bias", adapt_minutes=3, ppg_hz=64)
+    assert (tmp_path / "mine_adapt.h").is_file()
+    with pytest.raises(PpgnasError, match="exists and differs"):
+        model.export(tmp_path, formats="c", prefix="mine", adapt="bias")
+    model.export(tmp_path, formats="c", force=True)
+    assert not (tmp_path / "mine_adapt.h").exists()
 
 
 def test_pandas_is_asked_for(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,14 @@ from deploy.personal.kinds import KINDS, Kind
 from deploy.personal.memory import windows_in
 from deploy.personal.source import adapt_texts
 from ppgnas.errors import OptionError
-from ppgnas.parsing import one_of
+from ppgnas.parsing import one_of, refuse_idle
 from ppgnas.task import TASK, Task
 
 _EXAMPLE = Path(__file__).parent / "text" / "example.c"
 EXAMPLE_WINDOWS = 40
 MOST_WINDOWS = 1800
+MINUTES = 5.0
+"""Of the longest calibration, unless said."""
 _MASK = 0xFFFFFFFF
 
 
@@ -48,6 +50,18 @@ def adapting_of(kind: str, *, minutes: float, task: Task = TASK) -> Adapting:
             f"{EXAMPLE_WINDOWS} to {MOST_WINDOWS} windows"
         )
     return Adapting(known, windows)
+
+
+def adapting_asked(kind: str | None, minutes: float | None, task: Task = TASK) -> Adapting | None:
+    """`adapting_of` what was given, `MINUTES` unless said; None where no kind is.
+
+    Raises:
+        OptionError: as there, or minutes without a kind.
+    """
+    if kind is None:
+        refuse_idle("`adapt` is not given", adapt_minutes=minutes)
+        return None
+    return adapting_of(kind, minutes=MINUTES if minutes is None else minutes, task=task)
 
 
 def adapting_texts(net: QuantizedNet, how: Adapting) -> dict[str, str]:

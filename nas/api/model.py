@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy.c.naming import PREFIX
 from hwmodels.graph import Graph
 from hwmodels.path import USUAL, Surroundings
 from nas.models import names
@@ -162,28 +163,50 @@ class Model(Shown):
         return evaluate(self.found, kept, smoothing=smoothing, file=file)
 
     def export(
-        self, out: Name, *, formats: str | Sequence[str] = ("tflite",), **sensors: Any
+        self,
+        out: Name,
+        *,
+        formats: str | Sequence[str] = ("tflite",),
+        prefix: str = PREFIX,
+        mode: Mode | None = None,
+        adapt: str | None = None,
+        adapt_minutes: float | None = None,
+        force: bool = False,
+        **sensors: Any,
     ) -> list[Path]:
         """Write files of a finalist, checked against its card.
 
         Args:
             out: the folder to write to.
             formats: of `tflite`, `onnx` and `c`; as one text with commas.
+            prefix, mode, adapt, adapt_minutes: for `c`, see `ppgnas export --help`.
+            force: write over files of before.
             sensors: for `c`: `ppg_hz`, `acc_hz`, `ppg_channels`, `counts_per_g`, `smoothing`,
                 `fifo_s`.
 
         Raises:
             ModelError: an unknown format, no files, or another file lies there.
+            OptionError: something of the C is said and no `c` is asked for, or it is not allowed.
             ExportError: a file is not the one that the card describes.
 
         >>> [path.name for path in ppgnas.load("results/run:1").export("firmware")]
         ['model.tflite']
         """
+        from deploy.personal.example import adapting_asked
         from nas.models.export import export_files
         from nas.models.signal_chain import Sensors
+        from nas.run.windows import mode_of
 
-        folder = Path(named(out, "`out`"))
-        return export_files(self.found, formats, folder, sensors=Sensors(**sensors))
+        return export_files(
+            self.found,
+            formats,
+            Path(named(out, "`out`")),
+            sensors=Sensors(**sensors),
+            prefix=prefix,
+            mode=None if mode is None else mode_of(mode),
+            adapting=adapting_asked(adapt, adapt_minutes, self.found.graph.task),
+            force=force,
+        )
 
     def verify(
         self,

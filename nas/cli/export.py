@@ -11,8 +11,6 @@ from nas.cli import options
 from nas.cli.common import emit, note_idle, verb
 from ppgnas.parsing import refuse_idle
 
-MINUTES = 5.0
-
 
 @verb
 def export(
@@ -76,7 +74,7 @@ def export(
     ppgnas export results/run:1 --format c --out firmware/ --mode streaming
     ppgnas export results/run:1 --format c --out firmware/ --adapt low-rank
     """
-    from deploy.personal.example import adapting_of
+    from deploy.personal.example import adapting_asked
     from hwmodels.path import USUAL, shape_of
     from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
@@ -85,19 +83,17 @@ def export(
     from nas.run.windows import mode_of
 
     sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo_s)
-    if adapt is None:
-        refuse_idle("`adapt` is not given", adapt_minutes=adapt_minutes)
     if is_encoder(Path(model)):
         refuse_idle(
-            f"{model} is an encoder of whole segments", adapt=adapt, mode=mode, **sensors.stated
+            f"{model} is an encoder of whole segments",
+            adapt=adapt,
+            adapt_minutes=adapt_minutes,
+            mode=mode,
+            **sensors.stated,
         )
         written = export_encoder(Path(model), formats, Path(out), prefix=prefix, force=force)
     else:
         found = find_model(model)
-        adapting = None
-        if adapt is not None:
-            minutes = MINUTES if adapt_minutes is None else adapt_minutes
-            adapting = adapting_of(adapt, minutes=minutes, task=found.graph.task)
         written = export_files(
             found,
             formats,
@@ -105,7 +101,7 @@ def export(
             sensors=sensors,
             prefix=prefix,
             mode=None if mode is None else mode_of(mode),
-            adapting=adapting,
+            adapting=adapting_asked(adapt, adapt_minutes, found.graph.task),
             force=force,
         )
         if (path := shape_of(found.graph, USUAL)) and not path.acc_hz:
