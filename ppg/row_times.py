@@ -20,6 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from ppg.ticks import rate_by_ticks, rounded_s
+from ppgnas.counts import counted
 
 GAP_S = 0.5  # a hole: what is longer is not interpolated
 EVEN = (0.4, 1.6)  # of the usual step; rounding to ms stays inside of it
@@ -150,7 +151,7 @@ def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
             f"{seen}, {both} rows a second came in its halves, {lost} fewer than the "
             f"{1 / line.period_s:.4g} a second between losses"
         )
-    seen += f", {lost} rows lost" if lost > 0 else ""
+    seen += f", {counted(lost, 'row')} lost" if lost > 0 else ""
     return RowTimes(time_s, _whole(1 / line.period_s), gaps, seen)
 
 

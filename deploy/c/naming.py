@@ -42,7 +42,7 @@ def opening(identity: Identity | None) -> str:
     lines = [
         f"/* SPDX-License-Identifier: {LICENCE}",
         " *",
-        f" * Heart rate from PPG, written {by}.",
+        f" * A neural network in integers, written {by}.",
     ]
     if identity is not None:
         lines.append(f" * Model {plain_name(identity.model)} of run {plain_name(identity.run)}.")

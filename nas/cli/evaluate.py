@@ -44,7 +44,7 @@ def evaluate(
     from nas.models.names import find_model
     from nas.run.config import SYNTHETIC
     from nas.run.people import read_labelled
-    from ppg.inspection.signals import references_note
+    from ppg.inspection.notes import faults
     from ppg.readout.smoothing import smoothing_of
 
     how = smoothing_of(smoothing)
@@ -57,8 +57,12 @@ def evaluate(
     kept = readable(found, recordings)
     result = measure(found, kept, smoothing=how, file=file)
     card = found.card()
-    told = filter(None, (lost, references_note(kept)))
-    notes = [*told, *result.notes, *((card and card.cautions) or ())]
+    notes = [
+        *filter(None, [lost]),
+        *faults(kept),
+        *result.notes,
+        *((card and card.cautions) or ()),
+    ]
     if len(kept) < len(recordings):
         notes.insert(
             0,

@@ -10,8 +10,7 @@ from typing import Any
 from nas.run.config import SYNTHETIC, TrainConfig
 from nas.run.unlabelled import LEFT_OUT, Unlabelled, gather_unlabelled
 from ppg.identity import United, shared_people, united
-from ppg.inspection.channels import channels_note
-from ppg.inspection.signals import references_note
+from ppg.inspection.notes import faults
 from ppg.loaders.registry import read_folder, unread_beside
 from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
@@ -189,7 +188,6 @@ def _divided(
     # Nobody is in both folders (`_check_apart`).
     (recordings, groups), (further, others) = united(recordings), united(further)
     everything = United([*recordings, *further], [*groups, *others])
-    wrong = (channels_note(everything.recordings), references_note(everything.recordings))
     if config.report_data is not None:
         split = split_before_report(recordings, further, seed=config.seed)
     elif config.split is not None:
@@ -202,7 +200,11 @@ def _divided(
         search=split.select(everything.recordings, "search"),
         report=split.select(everything.recordings, "report"),
         fingerprint=npz.fingerprint(everything.recordings),
-        notes=(*notes, *(group.note for group in everything.groups), *filter(None, wrong)),
+        notes=(
+            *notes,
+            *(group.note for group in everything.groups),
+            *faults(everything.recordings),
+        ),
         one_person=everything.also,
         channels=config.channels,
     )

@@ -8,7 +8,7 @@ the LED's current), spikes, zeros.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -345,23 +345,3 @@ def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:
         stays = (after - before) / jump[place] > 0.5
         steps, spikes = steps + stays, spikes + (not stays)
     return steps, spikes
-
-
-def channels_note(recordings: Sequence[Recording]) -> str:
-    """A sentence on recordings of several channels one of which looks wrong; empty if none.
-
-    Generated recordings rail and lose the skin on purpose, and nothing can be done about it.
-    """
-    measured = (recording for recording in recordings if not recording.synthetic)
-    several = [recording for recording in measured if recording.ppg.shape[1] > 1]
-    found = [(one, message) for one in several for _, message in channel_warnings(one)]
-    if not found:
-        return ""
-    first, message = found[0]
-    count = len({(one.dataset, one.name) for one, _ in found})
-    have = "has" if count == 1 else "have"
-    return (
-        f"{count} of {counted(len(several), 'recording')} {have} a PPG channel that looks wrong "
-        f"(the first is {first.dataset}/{first.name}: {message}). ppgnas data inspect "
-        "lists them, ppgnas data convert --channels writes recordings without it."
-    )

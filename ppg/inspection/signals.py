@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,21 +146,6 @@ def reference_fault(recording: Recording, found: Spectra | None = None) -> str:
         found: spectra of the channels' mean; made unless given.
     """
     return stuck(recording) or halved(recording, found or spectra(recording, mixed=True))
-
-
-def references_note(recordings: Sequence[Recording]) -> str:
-    """A sentence on recordings whose reference has a fault; empty if none has."""
-    measured = (recording for recording in recordings if not recording.synthetic)
-    found = [(one, why) for one in measured if (why := reference_fault(one))]
-    if not found:
-        return ""
-    first, why = found[0]
-    have = "has" if len(found) == 1 else "have"
-    return (
-        f"{len(found)} of {counted(len(recordings), 'recording')} {have} a reference that looks "
-        f"wrong (the first is {first.dataset}/{first.name}: {why.removesuffix(ADVICE)}). ppgnas "
-        f"data inspect lists them{ADVICE}, or leave the recordings out."
-    )
 
 
 def rate_error(recording: Recording, found: Spectra) -> float | None:

@@ -21,7 +21,7 @@ from nas.run.unlabelled import LEFT_OUT
 from ppg.augment.bank import PREPARATION
 from ppg.baselines import BASELINES, baseline
 from ppg.identity import united
-from ppg.inspection.signals import references_note
+from ppg.inspection.notes import faults
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import FOLDS, Protocol, protocol
 from ppg.recording import Recording
@@ -157,7 +157,7 @@ def plan_jobs(config: RecordsConfig, out: Path, say: Say = lambda _: None) -> li
     """
     arch = network_of(config.network)
     recordings = read_for(config, arch, say)
-    if note := references_note(recordings):
+    for note in faults(recordings):
         say(note)
     print_of_data = fingerprint(recordings)
     network = config.network.removeprefix(PUBLISHED_PREFIX)

@@ -45,7 +45,7 @@ def bench_personalize(
     from nas.personal.calibration import check_minutes, kind_of
     from nas.run.job.progress import for_terminal
     from nas.run.people import read_labelled
-    from ppg.inspection.signals import references_note
+    from ppg.inspection.notes import faults
     from ppgnas.errors import DataError
     from ppgnas.files import write_text_atomic
 
@@ -57,7 +57,7 @@ def bench_personalize(
     found = [find_model(name) for name in models]
     progress = for_terminal()
     recordings, note = read_labelled(data, seed=0)
-    for told in filter(None, (note, references_note(recordings))):
+    for told in (*filter(None, [note]), *faults(recordings)):
         progress.say(told)
     with progress.phase("people") as tick:
         records = run_bench(

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppg.inspection.channels import channel_warnings, channels_note
+from ppg.inspection.channels import channel_warnings
 from ppg.inspection.inspection import inspect
+from ppg.inspection.notes import faults
 from ppg.inspection.signals import signal_warnings
 from ppg.recording import Recording, channels_of
 from ppgnas.errors import DataError
@@ -184,11 +185,19 @@ def test_steps_spikes_and_zeros() -> None:
 
 def test_a_search_says_that_channels_look_wrong() -> None:
     spoilt, good = _with(_noise()), replace(_with(_pulse()), name="good")
-    assert channels_note([good, _recording(seed=1)]) == ""
-    note = channels_note([good, spoilt, _recording(seed=1)])
-    assert note.startswith("1 of 2 recordings has a PPG channel that looks wrong (the first is ")
+    assert faults([good, _recording(seed=1)]) == []
+    (note,) = faults([good, spoilt, _recording(seed=1)])
+    assert note.startswith("1 of 3 recordings has a PPG channel that looks wrong (the first is ")
+    assert note.endswith("data convert --channels writes recordings without it.")
     assert "lab/r0: PPG channel 2 shows no pulse" in note
-    assert channels_note([good, replace(spoilt, synthetic=True)]) == ""
+    assert faults([good, replace(spoilt, synthetic=True)]) == []
+
+
+def test_a_lone_channel_is_told_too() -> None:
+    noise = replace(_recording(), ppg=_noise()[:, None].astype(np.float32))
+    (note,) = faults([_recording(seed=1), noise])
+    assert note.startswith("1 of 2 recordings has a PPG channel that looks wrong")
+    assert note.endswith("leave out what has no pulse.")
 
 
 def test_channels_are_chosen_by_number() -> None:

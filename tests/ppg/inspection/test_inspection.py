@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups, trace_distance
 from ppg.inspection.inspection import histogram, inspect
+from ppg.inspection.notes import faults
 from ppg.inspection.signals import (
     railed_share,
     reference_noise_bpm,
-    references_note,
     signal_warnings,
 )
 from ppg.label_lag import aligned
@@ -355,11 +355,11 @@ def test_a_heart_rate_that_never_changes_is_told(bpm: float, from_s: float) -> N
     )
     assert not {"rate", "label clock drifts"} & {w.kind for w in found.warnings}
     froze = replace(one, hr_bpm=labels, name="froze")
-    note = references_note([one, froze])
+    (note,) = faults([one, froze])
     assert note.startswith(
         "1 of 2 recordings has a reference that looks wrong (the first is lab/froze"
     )
-    assert references_note([one, replace(froze, synthetic=True)]) == ""
+    assert faults([one, replace(froze, synthetic=True)]) == []
 
 
 def test_a_simulator_that_keeps_its_rate_is_right() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ppg.inspection.inspection import inspect
+from ppg.inspection.notes import faults
 from ppg.inspection.repeats import repeats
-from ppg.inspection.signals import references_note
 from ppg.recording import Recording
 from tests.ppg.inspection.wrists import wandering
 
@@ -75,7 +75,8 @@ def test_labels_that_halve_or_double(begin_s: int, end_s: int, factor: float, sa
     (told,) = [warning.message for warning in found.warnings if warning.kind == "reference"]
     assert told.startswith(f"the heart rate is {said} in ")
     assert not [warning for warning in found.warnings if "clock" in warning.kind]
-    assert said in references_note([one, spoilt]) and references_note([one]) == ""
+    (note,) = faults([one, spoilt])
+    assert said in note and faults([one]) == []
 
 
 @pytest.mark.parametrize("octave", ["the heart's", "a harmonic's", "none"])
