@@ -304,6 +304,11 @@ def check_words(layer: Layer) -> None:
                 f"graph: layer {layer.name!r} ({layer.op}) has {field} {getattr(layer, field)!r}; "
                 f"only {', '.join(ops)} layers have that"
             )
+    if not -128 <= layer.threshold <= 128:
+        raise GraphError(
+            f"graph: layer {layer.name!r} has threshold {layer.threshold}; allowed: -128 to 128, "
+            "of stored values"
+        )
     if layer.activation == "relu_0_to_1" and layer.op != "relu":
         raise GraphError(
             f"graph: layer {layer.name!r} ({layer.op}) has activation {layer.activation!r}; "

@@ -275,9 +275,11 @@ class _Writer:
         known = OPERATORS[layer.op]
         ends = [self._net.activations[name] for name in (layer.inputs[0], layer.output)]
         stays = layer.op == "quantize" and ends[0] == ends[1]
-        if layer.op in ("neg", "select") or (
-            layer.in_float and layer.op in IN_FLOAT and not stays
-        ):
+        if layer.op == "select":
+            raise ExportError(
+                f"layer {layer.name!r}: select is two operators; keep the file it is from"
+            )
+        if layer.op == "neg" or (layer.in_float and layer.op in IN_FLOAT and not stays):
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )

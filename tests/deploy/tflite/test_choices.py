@@ -11,6 +11,7 @@ import pytest
 from deploy.integers import reference
 from deploy.tflite import runtime
 from deploy.tflite.reader import TfliteModel, read
+from hwmodels.graph import Graph
 from ppgnas.errors import GraphError
 from tests.deploy.tflite.test_reader import operators, packed, rename, unpacked
 
@@ -78,6 +79,15 @@ def test_in_float_the_other_reader_keeps_its_island() -> None:
     assert {tensor.kind for tensor in model.net().graph.tensors} == {"int8"}
     whole = [layer.op for layer in model.graph.layers]
     assert whole.count("dequantize") == 6  # of four EXP and two LOG
+
+
+def test_a_threshold_beyond_stored_values_is_refused() -> None:
+    document = read(selected("GREATER", 5)).graph.to_json()
+    (layer,) = (layer for layer in document["layers"] if layer["op"] == "select")
+    for threshold in (129, -129):
+        layer["threshold"] = threshold
+        with pytest.raises(GraphError, match=f"has threshold {threshold}; allowed: -128 to 128"):
+            Graph.from_json(document)
 
 
 def _two_activations(model: Any) -> None:
