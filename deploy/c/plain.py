@@ -12,10 +12,14 @@ from deploy.c.calls import Call, Context, Table, gather, joint, plain_call, tabl
 from deploy.c.products import batch_matmul, lstm_call
 from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
 from deploy.integers.softmax import exponentials
-from hwmodels.generated_c.shapes import is_row
+from hwmodels.generated_c.shapes import MOVED_AT_ONCE, is_row
 from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
+
+
+_SHORT = 4
+"""Rounds of an innermost loop that may be written out; clang writes out hundreds."""
 
 
 def generic(c: Context) -> Call:
@@ -219,9 +223,16 @@ def _strided(c: Context, layer: Layer) -> Call:
             (len(range(*row)), row[2] * by) for row, by in zip(layer.rows, apart, strict=True)
         ]
     loops = [(size, by) for size, by in loops if size > 1] or [(1, 1)]
-    lines = [
-        f"{'    ' * depth}for (int i{depth} = 0; i{depth} < {size}; i{depth}++) {{"
-        for depth, (size, _) in enumerate(loops)
+    ends = [str(size) for size, _ in loops]
+    lines = []
+    if prod(size for size, _ in loops) > MOVED_AT_ONCE:
+        for depth, (size, _) in enumerate(loops):
+            if size > _SHORT or depth < len(loops) - 1:
+                ends[depth] = f"n{depth}"
+                lines += [f"int n{depth} = {size};", f"PPG_OPAQUE(n{depth});"]
+    lines += [
+        f"{'    ' * depth}for (int i{depth} = 0; i{depth} < {end}; i{depth}++) {{"
+        for depth, end in enumerate(ends)
     ]
     index = " + ".join(f"i{depth} * {by}" for depth, (_, by) in enumerate(loops))
     lines.append(f"{'    ' * len(loops)}*y++ = x[{start} + {index}];")
@@ -265,10 +276,7 @@ def _pool(c: Context, layer: Layer) -> Call:
 def _reduce_max(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     shape = c.net.graph.shape(layer.inputs[0])
-    positions, channels = prod(shape[:-1]), shape[-1]
-    sizes = (1, positions, channels, 1, 1, channels, 1, positions, 1, 1, 1, 1, 0, 0, 1)
-    declared = f"const shape_t shape = {{{', '.join(map(str, sizes))}}};"
-    return plain_call(c, "", [declared, f"plain_pool(x, y, shape, 1, {low}, {high});"])
+    return plain_call(c, "", [f"plain_max(x, y, {prod(shape[:-1])}, {shape[-1]}, {low}, {high});"])
 
 
 def _place(size: int, wanted: int, layer: Layer, position: str) -> str:

@@ -107,6 +107,9 @@ class StepShape(NamedTuple):
 COLUMNS = StepShape._fields[:-1]  # of what is counted all is read
 _LAYOUTS = 1_000_003  # more than a tensor has ways to lie
 _UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
+_COPIED_WORDS = _UNROLLED_PRODUCTS = 64  # the same of a copy, and of an output's products
+MOVED_AT_ONCE = 16
+"""Bytes that generated C moves without a loop."""
 
 
 def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
@@ -282,12 +285,16 @@ def cycle_features(shape: StepShape) -> tuple[float, ...]:
     if kind in _PLAIN_WINDOWS:
         results = shape.steps * shape.outputs
         return (shape.work, shape.work / shape.channels, shape.pad, results, 1)
+    if kind in _MOVES:
+        few = shape.work <= MOVED_AT_ONCE
+        return (shape.work * (not few), shape.steps * (not few), shape.work * few, 1)
     return (shape.work, shape.steps, 1)
 
 
 _PLAIN_WINDOWS = tuple(
     f"plain {op}" for op, known in OPERATORS.items() if known.weighted or known.shape == "window"
 )
+_MOVES = ("plain slice", "plain transpose")
 _POINTWISE = ("b", "b*p", "b*p*w", "b*p*r", "b*p*(r=1)", "b*p*(r>1)", "s", "s*p", "s*p*w")
 CYCLES: dict[str, tuple[str, ...]] = {
     "window": (*_POINTWISE, "b*k/4", "b*paired", "s*k/4", "pad", "1"),
@@ -299,6 +306,7 @@ CYCLES: dict[str, tuple[str, ...]] = {
     "infer": ("bytes/4", "steps", "1"),
     **{f"plain {op}": ("e", "t", "1") for op in OPERATORS},
     **dict.fromkeys(_PLAIN_WINDOWS, ("m", "m/c", "skipped", "n*o", "1")),
+    **dict.fromkeys(_MOVES, ("e*(e>16)", "t*(e>16)", "e*(e<=16)", "1")),
 }
 """What each feature counts: b blocks of four positions, s single positions, p pairs of outputs,
 w words of a dot product, r rounds of its loop, k its length, f fours of channels, t positions,
@@ -341,8 +349,14 @@ def code_features(shape: StepShape) -> tuple[float, ...]:
     if shape.kind == "row":
         return (1, shape.outputs <= _UNROLLED_OUTPUTS)
     if shape.kind == "infer":
-        return (1, shape.steps)
-    return (1,)
+        return (1, shape.steps, min(shape.work // 4, _COPIED_WORDS))
+    if shape.kind in _PLAIN_WINDOWS:
+        products = shape.taps * shape.channels
+        return (1, shape.taps > 1, min(products, _UNROLLED_PRODUCTS))
+    few = shape.work <= MOVED_AT_ONCE
+    if shape.kind in _MOVES:
+        return (not few, few, few * shape.work)
+    return (1, shape.work <= 2 * MOVED_AT_ONCE)
 
 
 CODE: dict[str, tuple[str, ...]] = {
@@ -352,7 +366,10 @@ CODE: dict[str, tuple[str, ...]] = {
     "avg_pool": ("1",),
     "max_pool": ("1",),
     "row": ("1", "o<=3"),
-    "infer": ("1", "steps"),
-    **{f"plain {op}": ("1",) for op in OPERATORS},
+    "infer": ("1", "steps", "words<=64"),
+    **{f"plain {op}": ("1", "e<=32") for op in OPERATORS},
+    **dict.fromkeys(_PLAIN_WINDOWS, ("1", "taps>1", "m<=64")),
+    **dict.fromkeys(_MOVES, ("e>16", "e<=16", "e*(e<=16)")),
 }
-"""`straight`: words of a dot product outside of its loop."""
+"""`straight`: words of a dot product outside of its loop; words of the input, products of an output
+and elements as far as compilers write them out instead of a loop."""
