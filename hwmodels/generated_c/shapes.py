@@ -107,7 +107,7 @@ class StepShape(NamedTuple):
 COLUMNS = StepShape._fields[:-1]  # of what is counted all is read
 _LAYOUTS = 1_000_003  # more than a tensor has ways to lie
 _UNROLLED_OUTPUTS = 3  # of a plain convolution: compilers write them out instead of a loop
-_COPIED_WORDS = _UNROLLED_PRODUCTS = 64  # the same of a copy, and of an output's products
+_COPIED_WORDS, _UNROLLED_PRODUCTS = 32, 64  # the same of a copy, and of an output's products
 MOVED_AT_ONCE = 16
 """Bytes that generated C moves without a loop."""
 
@@ -356,7 +356,7 @@ def code_features(shape: StepShape) -> tuple[float, ...]:
     few = shape.work <= MOVED_AT_ONCE
     if shape.kind in _MOVES:
         return (not few, few, few * shape.work)
-    return (1, shape.work <= 2 * MOVED_AT_ONCE)
+    return (1, shape.work <= 2 * MOVED_AT_ONCE) if shape.plain else (1,)
 
 
 CODE: dict[str, tuple[str, ...]] = {
@@ -366,7 +366,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "avg_pool": ("1",),
     "max_pool": ("1",),
     "row": ("1", "o<=3"),
-    "infer": ("1", "steps", "words<=64"),
+    "infer": ("1", "steps", "words<=32"),
     **{f"plain {op}": ("1", "e<=32") for op in OPERATORS},
     **dict.fromkeys(_PLAIN_WINDOWS, ("1", "taps>1", "m<=64")),
     **dict.fromkeys(_MOVES, ("e>16", "e<=16", "e*(e<=16)")),
