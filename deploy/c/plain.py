@@ -17,7 +17,6 @@ from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
 
-
 _SHORT = 4
 """Rounds of an innermost loop that may be written out; clang writes out hundreds."""
 

@@ -111,16 +111,13 @@ class Decoder:
         exponent = exponent_of(self.scale)
         raw = decoding.decode(logits, exponent, self.raw_calibration, task=self.task)
         if self.smoother is not None:
-            by = self.smoother
             smoothed = smoothing.smooth(
-                logits,
-                steps,
-                exponent=exponent,
-                by=by,
-                calibration=self.calibration,
-                task=self.task,
-                valid=valid,
+                logits, steps, exponent=exponent, by=self.smoother, task=self.task, valid=valid
             )
+            apart = np.abs(smoothed.bpm_q8 - raw.bpm_q8)
+            spread = smoothed.spread_q8 + smoothing.doubt(apart, steps, valid)
+            error = expected_error(spread, self.calibration)
+            smoothed = replace(smoothed, spread_q8=spread, error_q8=error)
             return raw, smoothed
         smoothed = replace(raw, error_q8=expected_error(raw.spread_q8, self.calibration))
         if self.smoothing == "clip":

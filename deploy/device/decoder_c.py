@@ -9,6 +9,7 @@ from deploy.device.decoding import Calibration
 from deploy.device.smoothing import Smoother
 from deploy.device.weights import SUM_SHIFT, exponent_of
 from ppg.readout.decode import MODE_HALF_WIDTH
+from ppg.readout.smoothing import DOUBT_READINGS
 
 _STARTED = {"DECODER_STARTED": "0x5047u"}
 """What a state says that holds readings: one that was never reset hardly does."""
@@ -33,7 +34,7 @@ def decoder_c(decoder: Decoder, *, heard_steps: int = 0) -> CPart:
     sizes: dict[str, object] = {"PPG_CLASSES": classes, "PPG_DECODE_WORDS": classes}
     if decoder.smoother is not None:
         sizes["DECODER_BAND"] = _band(decoder.smoother)
-        state_bytes = 4 * (classes + 2 * _band(decoder.smoother)) + 4
+        state_bytes = 4 * (classes + 2 * _band(decoder.smoother)) + 8
         helpers = (*_HELPERS, "log2")
     elif decoder.smoothing == "clip":
         sizes["DECODER_CLIP_READINGS"] = CLIP_READINGS
@@ -82,6 +83,8 @@ def _constants(decoder: Decoder, heard_steps: int) -> dict[str, object]:
             "DECODER_FLOOR_SHIFT": by.evidence.floor.shift,
             "DECODER_POWER": f"{by.evidence.exponent}u",
             "DECODER_LONGEST_GAP": f"{smoothing.LONGEST_GAP_STEPS}u",
+            "DECODER_DOUBT_READINGS": f"{DOUBT_READINGS}u",
+            "DECODER_DOUBT_SHIFT": smoothing.DOUBT_SHIFT,
         }
     return values
 

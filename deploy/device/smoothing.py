@@ -19,7 +19,10 @@ beliefs are 0 then, and take no work.
 The reading is that of `decoding` from the beliefs, with the expectation of v around their mode. A
 missed window is a stride without evidence; after `LONGEST_GAP_STEPS` strides no more is forgotten.
 A window with more than half a second of invalid samples has no evidence: all v are 2^31. While
-there was none before, its reading is the raw one.
+there was none before, its reading is the raw one. To the spread is added what raw readings say
+against smoothed ones, with d how far they lie apart:
+
+    a' = a - floor(a / 16) + d          spread + floor(a' / 32)         a begins a series at 0
 """
 
 from __future__ import annotations
@@ -29,15 +32,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.device.decoding import Calibration, Reading, read
+from deploy.device.decoding import Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
-from ppg.readout.smoothing import heard
+from ppg.readout.smoothing import DOUBT_READINGS, DOUBT_SHARE, heard
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES, TASK, Task
 
 LONGEST_GAP_STEPS = 30
 BELIEF_ONE = 2**31
+DOUBT_SHIFT = round(np.log2(DOUBT_READINGS / DOUBT_SHARE))
 _CUT = 0.01
 _LEAST = 16
 
@@ -137,11 +141,10 @@ def smooth(
     *,
     exponent: int,
     by: Smoother,
-    calibration: Calibration | None = None,
     task: Task = TASK,
     valid: NDArray[np.bool_] | None = None,
 ) -> Reading:
-    """Smoothed readings, windows in order of time.
+    """Smoothed readings and the spread of beliefs alone, windows in order of time.
 
     Args:
         logits: `(windows, classes)`.
@@ -175,4 +178,24 @@ def smooth(
         beliefs[at] = belief
     if valid is not None:
         beliefs[unheard] = seen[unheard] = w[unheard]
-    return read(beliefs, calibration, seen=seen, task=task)
+    return read(beliefs, None, seen=seen, task=task)
+
+
+def doubt(apart: Ints, steps: NDArray[np.integer], valid: NDArray[np.bool_] | None) -> Ints:
+    """What raw readings add to the spread of smoothed ones, `(windows,)` in 1/256 BPM.
+
+    Args:
+        apart: `(windows,)` how far they lie from each other, 1/256 BPM.
+        steps, valid: see `smooth`.
+    """
+    out = []
+    total = 0
+    says = np.ones(len(apart), np.bool_) if valid is None else valid
+    for distance, step, said in zip(
+        apart.tolist(), np.asarray(steps).tolist(), says.tolist(), strict=True
+    ):
+        total = 0 if step == 0 else total
+        if said:
+            total += distance - total // DOUBT_READINGS
+        out.append(total >> DOUBT_SHIFT)
+    return np.array(out, np.int64)

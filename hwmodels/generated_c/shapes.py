@@ -371,5 +371,5 @@ CODE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PLAIN_WINDOWS, ("1", "taps>1", "m<=64")),
     **dict.fromkeys(_MOVES, ("e>16", "e<=16", "e*(e<=16)")),
 }
-"""`straight`: words of a dot product outside of its loop; words of the input, products of an output
-and elements as far as compilers write them out instead of a loop."""
+"""`straight`: words of a dot product outside of its loop; words of the input, products of an
+output and elements as far as compilers write them out instead of a loop."""

@@ -24,6 +24,8 @@ Smoothing = Literal["none", "clip", "hmm"]
 SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 CLIP_READINGS = 10
 CLIP_SHARE = 0.1
+DOUBT_READINGS = 16  # of the running mean, half a minute
+DOUBT_SHARE = 0.5
 CLIP_GAP_STEPS = 10  # what the readings span; a longer gap leaves nothing to hold on to
 
 
@@ -99,7 +101,8 @@ def read_series(
         task: what windows and classes are.
 
     Returns:
-        Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading.
+        Raw and smoothed; with `none` and `clip` the spread stays that of the raw reading, with
+        `hmm` it is the belief's and a share of how far raw readings lie from smoothed ones.
 
     Raises:
         DataError: another name of a smoothing.
@@ -113,13 +116,39 @@ def read_series(
     if smoothing == "none":
         return raw, raw
     if measured is None:
-        return raw, smooth(p, recording, start_s, transitions=transitions, task=task)
+        measured = np.ones(len(p), np.bool_)
     known = heard(measured, np.diff(recording, prepend=-1) != 0)
     p = np.where(measured[:, None], p, 1 / p.shape[1])[known]
     smoothed = smooth(p, recording[known], start_s[known], transitions=transitions, task=task)
-    both = [raw.bpm.copy(), raw.spread_bpm.copy()]
-    both[0][known], both[1][known] = smoothed.bpm, smoothed.spread_bpm
-    return raw, Decoded(*both)
+    bpm, spread = raw.bpm.copy(), raw.spread_bpm.copy()
+    bpm[known], spread[known] = smoothed.bpm, smoothed.spread_bpm
+    return raw, Decoded(bpm, spread + _doubt(bpm - raw.bpm, recording, measured))
+
+
+def _doubt(
+    apart_bpm: NDArray[np.float64],
+    recording: NDArray[np.integer],
+    measured: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """`DOUBT_SHARE` of the running mean of how far smoothed readings lie from raw ones, in BPM.
+
+    A belief that holds to a wrong peak is as narrow as one that holds to the heart's; what tells
+    them apart is that raw readings keep saying something else. Begins at 0 in each recording.
+
+    Args:
+        apart_bpm, recording, measured: `(windows,)`; what was not measured moves no mean.
+    """
+    out = []
+    mean, before = 0.0, -1
+    for distance, of, says in zip(
+        np.abs(apart_bpm).tolist(), recording.tolist(), measured.tolist(), strict=True
+    ):
+        mean = 0.0 if of != before else mean
+        if says:
+            mean += (distance - mean) / DOUBT_READINGS
+        out.append(DOUBT_SHARE * mean)
+        before = of
+    return np.array(out, np.float64)
 
 
 def smoothing_of(name: str) -> Smoothing:

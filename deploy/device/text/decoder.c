@@ -52,8 +52,7 @@ static uint32_t decoder_quotient(uint32_t x, uint32_t y, int bits)
 
 /* Weights w, their sum above 2^15, to a reading; the heart rate is the expectation of
    `seen` around their mode. */
-static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
-                         const decoder_calibration_t *by, ppg_reading_t *reading)
+static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen, ppg_reading_t *reading)
 {
     uint64_t total = 0;
     uint64_t first = 0;
@@ -104,14 +103,14 @@ static PPG_SMALL void decoder_read(const uint32_t *w, const uint32_t *seen,
     reading->bpm_q8 = (uint16_t)(256 * (DECODER_FIRST_BPM - DECODER_HALF_WIDTH + mode) +
                                  (256 * (uint32_t)(seen_ahead >> right) + (seen_share >> 1)) /
                                      seen_share);
-    reading->error_q8 = decoder_error(reading->spread_q8, by);
     reading->invalid_steps = 0;
 }
 
 PPG_SMALL void ppg_decode(const int8_t *logits, uint32_t *scratch, ppg_reading_t *reading)
 {
     decoder_weights(logits, scratch);
-    decoder_read(scratch, scratch, &decoder_raw_calibration, reading);
+    decoder_read(scratch, scratch, reading);
+    reading->error_q8 = decoder_error(reading->spread_q8, &decoder_raw_calibration);
 }
 #if DECODER_HMM
 
@@ -232,8 +231,10 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
             belief[i] = i < PPG_CLASSES ? DECODER_START : 0;
         }
         state->started = DECODER_STARTED;
+        state->apart = 0;
     } else { /* nothing is known yet */
         state->started = 0;
+        state->apart = 0;
         by = scratch;
     }
     PPG_ROLLED for (i = 0; i < PPG_CLASSES && !heard && by != scratch; i++) {
@@ -243,7 +244,15 @@ PPG_SMALL void ppg_smooth(ppg_smoother_t *state, const ppg_reading_t *raw, uint3
         decoder_evidence(scratch);
         decoder_weigh(belief, scratch);
     }
-    decoder_read(by, scratch, &decoder_calibration, reading);
+    decoder_read(by, scratch, reading);
+    if (heard) {
+        state->apart -= state->apart / DECODER_DOUBT_READINGS;
+        state->apart += reading->bpm_q8 > raw->bpm_q8
+                            ? (uint32_t)reading->bpm_q8 - raw->bpm_q8
+                            : (uint32_t)raw->bpm_q8 - reading->bpm_q8;
+    }
+    reading->spread_q8 = (uint16_t)(reading->spread_q8 + (state->apart >> DECODER_DOUBT_SHIFT));
+    reading->error_q8 = decoder_error(reading->spread_q8, &decoder_calibration);
     reading->invalid_steps = raw->invalid_steps;
 }
 #elif DECODER_CLIP

@@ -2,7 +2,8 @@
 
 typedef struct {
     uint16_t bpm_q8;         /* heart rate in 1/256 BPM */
-    uint16_t spread_q8;      /* standard deviation of the class probabilities in 1/256 BPM */
+    uint16_t spread_q8;      /* standard deviation of the class probabilities in 1/256 BPM; smoothed
+                              * by hmm, and half of how far raw readings lay from smoothed ones */
     uint16_t confidence_q15; /* probability within 8 BPM of the mode, 32768 is 1 */
     uint16_t error_q8;       /* expected absolute error in 1/256 BPM, as calibrated */
     uint16_t invalid_steps;  /* of the window's PPG_STEPS; 0: every sample was valid */
@@ -12,6 +13,7 @@ typedef struct {
 typedef struct {
 #if DECODER_HMM
     uint32_t belief[PPG_CLASSES + 2 * DECODER_BAND];
+    uint32_t apart; /* how far raw readings lay from smoothed ones */
 #elif DECODER_CLIP
     uint16_t last[DECODER_CLIP_READINGS];
     uint8_t at;

@@ -45,6 +45,29 @@ def test_all_recordings_at_once_equal_one_window_after_another() -> None:
     np.testing.assert_allclose(found, plain_loop(logits, recording, start, how), rtol=1e-9)
 
 
+def test_the_spread_counts_how_far_raw_readings_lie() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (5, CLASSES))
+    recording, start = np.array([0, 0, 0, 0, 1]), np.array([0.0, 2.0, 4.0, 6.0, 0.0])
+    raw, smoothed = read_series(logits, recording, start, task=TASK)
+    apart = np.abs(smoothed.bpm - raw.bpm)
+    assert apart[2] > 1
+    first = apart[0] / 16
+    second = first * 15 / 16 + apart[1] / 16
+    third = second * 15 / 16 + apart[2] / 16
+    belief = smooth(probabilities(logits), recording, start).spread_bpm
+    expected = [first / 2, second / 2, third / 2, apart[4] / 32]
+    np.testing.assert_allclose((smoothed.spread_bpm - belief)[[0, 1, 2, 4]], expected)
+    measured = np.array([True, True, False, True, True])
+    raw, smoothed = read_series(logits, recording, start, task=TASK, measured=measured)
+    said = np.where(measured[:, None], probabilities(logits), 1 / CLASSES)
+    belief = smooth(said, recording, start).spread_bpm
+    apart = np.abs(smoothed.bpm - raw.bpm)
+    second = apart[0] / 16 * 15 / 16 + apart[1] / 16
+    fourth = second * 15 / 16 + apart[3] / 16
+    expected = [second / 2, second / 2, fourth / 2]
+    np.testing.assert_allclose((smoothed.spread_bpm - belief)[1:4], expected)
+
+
 def test_no_window_is_no_reading() -> None:
     none = np.empty(0)
     assert len(smooth(np.empty((0, CLASSES)), none.astype(int), none).bpm) == 0
