@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.run.card import Card, ModelFile, Reading
-from ppg.readout.confidence import PRIOR_PEOPLE, Confidence, HeldOut
+from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions, usual_transitions
 from ppgnas.counts import counted
@@ -27,6 +27,7 @@ RULES: dict[ModelFile, Rule] = {"model.tflite": "tflm", "model.c": "c"}
 """Files, and the rule of `deploy.integers.reference` that each computes."""
 
 
+FEW_PEOPLE = 6
 FEWEST_HELD_OUT = 3  # people; a mean over fewer says nothing of others
 
 
@@ -72,12 +73,12 @@ class Decoding:
 def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
     """Why expected errors may not hold, in sentences; empty where nothing speaks against them."""
     found = []
-    people = max((row.people for row in held_out.values()), default=PRIOR_PEOPLE + 1)
-    if people <= PRIOR_PEOPLE:
+    people = max((row.people for row in held_out.values()), default=FEW_PEOPLE + 1)
+    if people <= FEW_PEOPLE:
         found.append(
-            f"Expected errors rest on {counted(people, 'search person', 'search people')}, and as "
-            f"much or more on how other networks erred on {PRIOR_PEOPLE} people: they may be off "
-            "by a factor of two. More search people make them surer."
+            f"Expected errors rest on {counted(people, 'search person', 'search people')}, and more "
+            "on how other networks erred: they may be off by a factor of two. More search people "
+            "make them surer."
         )
     found += [
         f"{doubt(reading)}: for search people who are left out they say {row.expected_bpm:.1f} "

@@ -257,7 +257,7 @@ def test_cautions_name_few_people_and_tables_that_do_not_hold() -> None:
         "people resampled)."
     )
     (few,) = cautions({"raw": HeldOut(2, 2.0, 2.1)})
-    assert few.startswith("Expected errors rest on 2 search people, and as much or more on how")
+    assert few.startswith("Expected errors rest on 2 search people, and more on how")
     (one,) = cautions({"raw": HeldOut(1, 2.0, 2.1)})
     assert "rest on 1 search person" in one
     assert len(cautions({"raw": HeldOut(2, 1.0, 2.5)})) == 1  # two people say nothing of others

@@ -212,7 +212,7 @@ def test_a_card_says_what_does_not_fit_and_what_few_people_know(
     card = make_model(TrainConfig(data=str(write_people(tmp_path / "data"))), tmp_path / "model")
     assert card.cautions is not None
     few, *_, large = card.cautions
-    assert few.startswith("Expected errors rest on 1 search person, and as much or more on how")
+    assert few.startswith("Expected errors rest on 1 search person, and more on how")
     assert large.startswith("The network does not fit: needs ")
     assert large.endswith("x the flash of stm32h743; external memory is not costed.")
 

@@ -75,7 +75,7 @@ def test_typical_people_count_beside_few() -> None:
 def test_many_people_outweigh_the_typical_table(prior: Confidence) -> None:
     assert len(prior.spread_bpm) == len(QUANTILES) - 1
     rng = np.random.default_rng(0)
-    person = np.repeat(np.arange(200), 50)
+    person = np.repeat(np.arange(500), 20)
     spread = rng.uniform(1, 40, person.size)
     found = fit_confidence(spread, 3 * spread, person, prior=prior)
     np.testing.assert_allclose(found.expected_error_bpm([10, 30]), [30, 90], rtol=0.1)
