@@ -97,13 +97,17 @@ PPG_INLINE void plain_depthwise(const int8_t *from, int8_t *to, const int8_t *we
 
 PPG_INLINE void plain_pad(const int8_t *from, int8_t *to, const shape_t s, int8_t zero)
 {
+    int channels = s.in_c;
+    if (channels > 16) {
+        PPG_OPAQUE(channels);
+    }
     for (int y = 0; y < s.out_h; y++) {
         for (int x = 0; x < s.out_w; x++) {
             const int row = y - s.top;
             const int column = x - s.left;
             const int real = inside(row, s.in_h) && inside(column, s.in_w);
-            for (int c = 0; c < s.in_c; c++) {
-                *to++ = real ? from[(row * s.in_w + column) * s.in_c + c] : zero;
+            for (int c = 0; c < channels; c++) {
+                *to++ = real ? from[(row * s.in_w + column) * channels + c] : zero;
             }
         }
     }
