@@ -222,8 +222,7 @@ def _strided(c: Context, layer: Layer) -> Call:
             (len(range(*row)), row[2] * by) for row, by in zip(layer.rows, apart, strict=True)
         ]
     loops = [(size, by) for size, by in loops if size > 1] or [(1, 1)]
-    ends = [str(size) for size, _ in loops]
-    lines = []
+    ends, lines = [str(size) for size, _ in loops], []
     if prod(size for size, _ in loops) > MOVED_AT_ONCE:
         for depth, (size, _) in enumerate(loops):
             if size > _SHORT or depth < len(loops) - 1:

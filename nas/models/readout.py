@@ -76,9 +76,9 @@ def cautions(held_out: Mapping[Reading, HeldOut]) -> tuple[str, ...]:
     people = max((row.people for row in held_out.values()), default=FEW_PEOPLE + 1)
     if people <= FEW_PEOPLE:
         found.append(
-            f"Expected errors rest on {counted(people, 'search person', 'search people')}, and more "
-            "on how other networks erred: they may be off by a factor of two. More search people "
-            "make them surer."
+            f"Expected errors rest on {counted(people, 'search person', 'search people')}, and "
+            "more on how other networks erred: they may be off by a factor of two. More search "
+            "people make them surer."
         )
     found += [
         f"{doubt(reading)}: for search people who are left out they say {row.expected_bpm:.1f} "

@@ -2,9 +2,9 @@
 
 The class probabilities of a window have a standard deviation, its spread; that of a smoothed
 reading also counts how far raw readings lie from smoothed ones (`ppg.readout.smoothing`).
-Networks are sure of themselves in their own way, so the spread is not an error: a monotone piecewise-linear map, fitted
-on people that the network was not trained on, says what mean absolute error readings of that
-spread had. A dozen knots are enough, and fit on a chip.
+Networks are sure of themselves in their own way, so the spread is not an error: a monotone
+piecewise-linear map, fitted on people that the network was not trained on, says what mean absolute
+error readings of that spread had. A dozen knots are enough, and fit on a chip.
 
 Fit: windows sorted by spread are cut at fixed quantiles, finer where the spread is large and
 errors are rare but heavy; the mean error of each part is made monotone by pooling adjacent

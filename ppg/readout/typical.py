@@ -3,9 +3,9 @@
 Errors on people whom their networks were not trained on, as `fit_confidence` pools them, of
 networks of effort quick (ppgnas 0.1.0, November 2026). Raw readings: `published:tiny` twice,
 `small` and `medium`, trained on half of 45 people of BAMI-1, BAMI-2 and IEEE SPC 2015 and read on
-the other half, and two trained on synthetic people and read on 24 others; the errors are 0.9 times
-those means. Smoothed readings: `tiny` twice, `small`, `medium` and `large` on each half of the same
-people, and two of synthetic ones. The people that seed 0 reports on were not among them.
+the other half, and two trained on synthetic people and read on 24 others; the errors are 0.9
+times those means. Smoothed readings: `tiny` twice, `small`, `medium` and `large` on each half of
+the same people, and two of synthetic ones. The people that seed 0 reports on were not among them.
 """
 
 from __future__ import annotations
