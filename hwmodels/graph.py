@@ -54,6 +54,7 @@ _RARE = {
     "adjoint": (False, False),
     "threshold": 0,
     "channel_pads": (0, 0),
+    "weights_of": "",
 }
 """Fields that a document holds only where they differ from this."""
 
@@ -92,6 +93,7 @@ class Graph:
         if len(shapes) != len(self.tensors):
             raise GraphError("graph: two tensors have one name; names must be unique")
         written = {*self.inputs, *self.constants}
+        before: dict[str, Layer] = {}
         taken = {tensor.name for tensor in self.tensors if not tensor.constant}
         if not {*self.inputs} <= taken or len({*self.inputs}) < len(self.inputs):
             raise GraphError(
@@ -118,6 +120,17 @@ class Graph:
                 )
             written.add(layer.output)
             self._check_shape(layer)
+            one = before.get(layer.weights_of) if layer.weights_of else layer
+            if (
+                one is None
+                or one.op != layer.op
+                or (self.weight_shape(one) != self.weight_shape(layer))
+            ):
+                raise GraphError(
+                    f"graph: layer {layer.name!r} has the weights of {layer.weights_of!r}; "
+                    "allowed: an earlier layer of the same operator and sizes"
+                )
+            before[layer.name] = layer
         for name in self.outputs:
             if name not in written:
                 raise GraphError(f"graph: no layer writes the output {name!r}")

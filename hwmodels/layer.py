@@ -69,6 +69,7 @@ class Layer:
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
         threshold: of a `select`: the least stored value of its first input that takes the second.
+        weights_of: name of an earlier layer of equal int8 weights: both are stored once.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Layer:
     clip: float = 0.0
     adjoint: tuple[bool, bool] = (False, False)
     threshold: int = 0
+    weights_of: str = ""
 
 
 def window_padding(layer: Layer, source: Shape, target: Shape) -> Sides:
@@ -281,6 +283,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
     "threshold": ("select",),
+    "weights_of": ("conv", "depthwise_conv", "fully_connected"),
 }
 """Attributes and the operators that have them."""
 

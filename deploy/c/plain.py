@@ -250,11 +250,11 @@ def _pad_channels(c: Context, layer: Layer) -> Call:
     (front, _), (top, _, left, _) = layer.channel_pads, layer.pads
     at = f"y + ((i + {top}) * {target[2]} + j + {left}) * {target[3]} + {front}"
     lines = [
-        f"for (int i = 0; i < {prod(target)}; i++) {{",
-        "    y[i] = zero;",
-        "}",
+        f"pad_plain(y, {prod(target)}, zero);",
+        f"int columns = {source[2]};",
+        "PPG_OPAQUE(columns);",
         f"for (int i = 0; i < {source[1]}; i++) {{",
-        f"    for (int j = 0; j < {source[2]}; j++) {{",
+        "    for (int j = 0; j < columns; j++) {",
         f"        copy_bytes({at}, x, {source[3]});",
         f"        x += {source[3]};",
         "    }",

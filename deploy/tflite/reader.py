@@ -28,7 +28,7 @@ from deploy.tflite.forms.islands import with_islands
 from deploy.tflite.forms.moved import with_moves
 from deploy.tflite.forms.rows import with_rows
 from deploy.tflite.parse import StoredModel, parse
-from deploy.tflite.stored_net import net_of
+from deploy.tflite.stored_net import net_of, with_shared_weights
 from deploy.tflite.translate import Translator
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError
@@ -95,7 +95,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)
     try:
-        graph = Translator(stored).graph()
+        graph = with_shared_weights(Translator(stored).graph(), stored)
     except GraphError as error:
         raise GraphError(f"{name}: {error}") from error
     return TfliteModel(name, graph, len(source), stored, open_sizes)

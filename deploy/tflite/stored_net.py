@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -63,6 +64,21 @@ def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
         if tensor.constant
     }
     return QuantizedNet(graph, activations, weights, biases, scales, constants)
+
+
+def with_shared_weights(graph: Graph, stored: StoredModel) -> Graph:
+    """The graph whose layers name the earlier one that has their weights, as in unrolled loops."""
+    names = unique_names(stored)
+    kernels = {names[o.outputs[0]]: o.inputs[1] for o in stored.operators if len(o.inputs) > 1}
+    first: dict[tuple[object, ...], str] = {}
+    layers = []
+    for layer in graph.layers:
+        if OPERATORS[layer.op].weighted and layer.op not in ("lstm", "transpose_conv"):
+            content = stored.tensors[kernels[layer.output]].content
+            one = first.setdefault((layer.op, graph.weight_shape(layer), content), layer.name)
+            layer = replace(layer, weights_of="" if one == layer.name else one)
+        layers.append(layer)
+    return replace(graph, layers=tuple(layers))
 
 
 def _constant(tensor: Tensor, found: StoredTensor) -> NDArray[np.int8]:

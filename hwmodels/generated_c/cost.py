@@ -167,20 +167,22 @@ def _kept_code(stream: StreamProgram, law: CLaw) -> float:
 
 
 def step_tables(graph: Graph, step: Step, shape: StepShape) -> int:
-    """Bytes of constants of a step."""
+    """Bytes of constants of a step, without weights that an earlier one has."""
     kind, outputs, layer = shape.kind, shape.outputs, step.layers[0]
+    own = not layer.weights_of
     if kind in ("window", "dense"):
-        return _REQUANT_BYTES * outputs + 2 * outputs * shape.words
+        return _REQUANT_BYTES * outputs + 2 * outputs * shape.words * own
     if kind == "separable":
         channels = shape.channels
-        own = _REQUANT_BYTES * outputs + 2 * outputs * shape.words
+        pointwise = _REQUANT_BYTES * outputs + 2 * outputs * shape.words
         depthwise = _REQUANT_BYTES * channels + 2 * channels * ((shape.taps + 1) // 2)
-        return own + depthwise + _JOINT_BYTES * shape.adds
+        return pointwise + depthwise + _JOINT_BYTES * shape.adds
     if kind == "row":
         return _ROW_BYTES * outputs
     if not OPERATORS[layer.op].weighted or layer.op == "lstm":
         return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
-    return math.prod(graph.weight_shape(layer)) + _REQUANT_BYTES * graph.shape(layer.output)[-1]
+    weights = math.prod(graph.weight_shape(layer)) * own
+    return weights + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
 
 def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:

@@ -31,6 +31,8 @@ def changed(**fields: Any) -> dict[str, Any]:
         ({"slope": 0.5}, r"\(conv\) has slope 0.5; only leaky_relu layers have that"),
         ({"block": 2}, r"\(conv\) has block 2; only space_to_depth, depth_to_space layers"),
         ({"op": "add", "groups": 2}, r"\(add\) has groups 2; only conv layers have that"),
+        ({"weights_of": "c"}, "has the weights of 'c'; allowed: an earlier layer of the same"),
+        ({"weights_of": "nobody"}, "has the weights of 'nobody'; allowed: an earlier layer"),
     ],
 )
 def test_a_layer_that_cannot_be(fields: dict[str, Any], message: str) -> None:

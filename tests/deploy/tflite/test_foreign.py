@@ -255,6 +255,22 @@ def test_constants_lie_in_flash_and_not_in_the_arena() -> None:
     assert {buffer.name for buffer in buffers} == set(graph.names) - graph.constants
 
 
+def test_weights_that_steps_share_are_stored_once() -> None:
+    graph = foreign("torch_bidirectional_int8")[0].graph
+    layers = {layer.name: layer for layer in graph.layers}
+    shared = [layer for layer in graph.layers if layer.weights_of]
+    assert len(shared) == 6
+    weights = foreign("torch_bidirectional_int8")[1].weights
+    for layer in shared:
+        assert not layers[layer.weights_of].weights_of
+        np.testing.assert_array_equal(weights[layer.name], weights[layer.weights_of])
+    apart = replace(graph, layers=tuple(replace(one, weights_of="") for one in graph.layers))
+    board, engine = load_board("stm32h743"), load_engine("ppgnas-c")
+    once, each = (score(of, board, engine).flash_bytes.value for of in (graph, apart))
+    rows = [graph.weight_shape(one) for one in shared]
+    assert each - once == sum(outputs * (length + length % 2) for outputs, length in rows)
+
+
 def test_a_float_operator_between_int8_layers_has_costs_and_is_one_table() -> None:
     model, net, _ = foreign("exponential_int8")
     ops = [layer.op for layer in model.graph.layers]
