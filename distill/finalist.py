@@ -25,9 +25,8 @@ from distill.pool import FACTS, Pool, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, load_checkpoint
 from distill.training.device import CPU, mixed_precision, placed
-from distill.training.effort import AUTO, Effort
+from distill.training.effort import AUTO, Effort, Progress
 from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.progress import Progress
 from distill.training.recipe import Recipe, direct
 from distill.training.team import Team
 from search_spaces.arch import Arch

@@ -21,10 +21,9 @@ from distill.finalist import OBSERVED_BATCHES, FinalistJob, fit_finalist
 from distill.pool import open_pool
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
-from distill.training.effort import first_score, rung_score
+from distill.training.effort import Progress, first_score, rung_score
 from distill.training.fit import ALONE, settle_norms
 from distill.training.metrics import note_search
-from distill.training.progress import Progress
 from ppg.people.metrics import mean_over_people
 from ppg.readout.classes import bin_centres_bpm
 from ppg.readout.decode import probabilities

@@ -22,8 +22,7 @@ from distill.teachers.choice import teacher_of
 from distill.teachers.names import TEACHER_HZ
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
-from distill.training.effort import AUTO, effort_by_name
-from distill.training.progress import Progress
+from distill.training.effort import AUTO, Progress, effort_by_name
 from distill.training.recipe import load_recipe
 from distill.training.team import SHARDS
 from distill.unlabelled import unlabelled_bank

@@ -28,7 +28,7 @@ from distill.losses.batch import Batch, View, Viewed
 from distill.losses.features import MOST_STEPS, shortened
 from distill.training.checkpoint import digest_of
 from distill.training.device import CPU, moved
-from distill.training.progress import Progress
+from distill.training.effort import Progress
 from distill.unlabelled import LeftOut, draw, surest
 from ppg.augment.bank import TrainingBank
 from ppg.augment.unlabelled import UnlabelledBank

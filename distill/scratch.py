@@ -14,8 +14,8 @@ from distill.compression.retrain import retrain
 from distill.evaluation import predict_windows
 from distill.finalist import FinalistJob
 from distill.trainer import Trainer
+from distill.training.effort import Progress
 from distill.training.jobs import become_worker, worker_processes
-from distill.training.progress import Progress
 from ppg.readout.transitions import Transitions
 from ppg.recording import Recording
 from ppg.windows import WindowSet, windows_of

@@ -29,9 +29,8 @@ from distill.losses.mix import Mix, chosen_mix
 from distill.pool import FACTS, Pool, open_pool
 from distill.training.checkpoint import Checkpoint
 from distill.training.device import CPU, mixed_precision, placed
-from distill.training.effort import AUTO, Effort
+from distill.training.effort import AUTO, Effort, Progress
 from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.progress import Progress
 from distill.training.team import SHARDS, Team, team
 from ppg.people.metrics import mean_over_people
 from ppg.readout.decode import decode

@@ -31,13 +31,11 @@ from distill.supernet_training import (
     train_supernet,
 )
 from distill.teachers.choice import teacher_of
-from distill.teachers.facts import TeacherFacts
-from distill.teachers.names import TEACHER_HZ
+from distill.teachers.names import TEACHER_HZ, TeacherFacts
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import Site
-from distill.training.effort import AUTO, Effort
+from distill.training.effort import AUTO, Effort, Progress
 from distill.training.jobs import Kind, Queue, Rung, run_jobs
-from distill.training.progress import Progress
 from distill.training.recipe import Recipe, direct
 from distill.unlabelled import LeftOut, unlabelled_bank
 from ppg.augment.bank import TrainingBank

@@ -20,11 +20,11 @@ from typing import Any, Literal
 
 from hwmodels.arena import buffers_of, plan
 from hwmodels.boards import Board
+from hwmodels.costs import FlashParts, flash_parts
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
 from hwmodels.engines.st import OLDER, live_bytes, run_ops
 from hwmodels.estimate import Estimate, total
-from hwmodels.flash import FlashParts, flash_parts
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
 from hwmodels.path import PATH_COLUMNS, PathCost, Surroundings, path_cost, shape_of

@@ -138,7 +138,7 @@ def _packages() -> list[Finding]:
 
 
 def _extras() -> list[Finding]:
-    from ppgnas.extras import install_line
+    from ppgnas.errors import install_line
 
     found = []
     for extra, purpose in _EXTRAS.items():

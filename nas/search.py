@@ -54,7 +54,7 @@ from nas.run.people import People, fitting_space, gather, without_acceleration
 from nas.run.target import Target, load_target
 from nas.tensorboard import TENSORBOARD, Events, check_tensorboard
 from ppg.readout.transitions import fit_transitions
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 from ppgnas.task import PPG_ACC
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace, load_space

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from distill.training.metrics import COLUMNS, SEARCH, rows_of, search_rows
 from nas.run.job.progress import Progress, Tick
-from ppgnas.errors import DependencyError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, install_line
 
 EVERY_S = 10.0
 TENSORBOARD = "tensorboard"

@@ -1,4 +1,7 @@
-"""Whether a recording can be what it says: a heart rate, rates that fit, acceleration in g."""
+"""Whether a recording can be what it says: a heart rate, rates that fit, acceleration in g.
+
+A converter or counter that runs over (after 65535 comes 3) is counted on.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from numpy.typing import NDArray
 
 from ppg.readout.classes import FIRST_BPM, LAST_BPM
 from ppg.recording import Recording
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 
 HR_RANGE_BPM = (FIRST_BPM, LAST_BPM)  # what a network can say
 NOISE = 1e-13  # of a level: rounding of float64, and no change
@@ -215,3 +218,44 @@ def unit_guess(median: float) -> str:
         "It looks like sensor counts: divide by the counts per g of the sensor (`data convert "
         "--acc-per-g` of a .csv)."
     )
+
+
+BITS = (8, 32)  # of converters, the least and the most
+ACROSS = 0.75  # of the range: the least jump from one end to the other
+USUAL = 0.995, 3.0  # quantile of the steps, and how many of it a step may have that runs over
+EXPLAINED = 0.8  # of such jumps
+LARGEST = 0.25  # of the range; a signal whose steps are larger is noise
+STUCK = 3  # equal samples beside most jumps: an end of the range that it stays at
+
+Samples = NDArray[np.float64]
+
+
+def unwrapped(values: Samples) -> tuple[Samples, int, int]:
+    """A signal without its jumps from one end of a binary range to the other.
+
+    Args:
+        values: `(rows,)`; those that are no whole numbers are no counts and stay as they are.
+
+    Returns:
+        The signal, the range, and how often it ran over; the signal as it is, 0 and 0 where that
+        does not explain its jumps.
+    """
+    steps = np.diff(values)
+    sizes = np.abs(steps)
+    span = float(np.ptp(values)) if len(values) else 0.0
+    at = np.flatnonzero(sizes > ACROSS * span)
+    if not len(at) or span == 0:
+        return values, 0, 0
+    bits = int(np.ceil(np.log2(span + 1)))
+    if not (BITS[0] <= bits <= BITS[1] and (values == np.rint(values)).all()):
+        return values, 0, 0
+    size = 2**bits
+    going_on = np.unwrap(values, period=size)
+    left = np.abs(np.diff(going_on))
+    usual = USUAL[1] * float(np.quantile(np.delete(left, at), USUAL[0])) + 1
+    stuck = [np.ptp(values[max(i + 1 - STUCK, 0) : i + 1]) == 0 for i in at.tolist()]
+    stuck += [np.ptp(values[i + 1 : i + 1 + STUCK]) == 0 for i in at.tolist()]
+    explained = float(np.mean(left[at] <= usual))
+    if explained < EXPLAINED or left.max() > LARGEST * size or np.mean(stuck) > 1 / 4:
+        return values, 0, 0
+    return going_on, size, len(at)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.parsing import listed
+from ppgnas.tables import counted
 from ppgnas.task import TASK, Task
 
 MOST_PPM = 50_000

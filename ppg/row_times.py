@@ -20,7 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from ppg.ticks import rate_by_ticks, rounded_s
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 GAP_S = 0.5  # a hole: what is longer is not interpolated
 EVEN = (0.4, 1.6)  # of the usual step; rounding to ms stays inside of it

@@ -1,8 +1,15 @@
-"""Errors that a user can cause.
+"""Errors that a user can cause, and how to get what an optional feature needs.
 
 Convention: a message says what is wrong, the value seen, what is allowed, and the next step. The
 command line prints it without a traceback and leaves with `exit_code`.
 """
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
 
 
 class PpgnasError(Exception):
@@ -78,3 +85,21 @@ NOT_STARTED = (
     "that searches, trains or verifies must do so below `if __name__ == '__main__':`"
 )
 """Of a RunError: processes are spawned, and import the script."""
+
+
+def install_line(extra: str) -> str:
+    """The command that installs the packages of an extra into this Python.
+
+    Args:
+        extra: a name of `[project.optional-dependencies]`.
+    """
+    from importlib import metadata  # takes time, and errors are everywhere
+
+    wanted = [
+        requirement.split(";")[0].strip()
+        for requirement in metadata.requires("ppgnas") or []
+        if re.search(rf"extra == (['\"]){extra}\1", requirement)
+    ]
+    if not wanted:  # installed before the extra was there, from this folder
+        wanted = ["-e", f"{Path(__file__).parents[1]}[{extra}]"]
+    return shlex.join([sys.executable, "-m", "pip", "install", *wanted])

@@ -1,6 +1,6 @@
 """Tables: columns for a terminal, CSV, Markdown for a page, HTML for a notebook.
 
-The first column is left-aligned, the others right-aligned.
+The first column is left-aligned, the others right-aligned. Sentences have counts.
 """
 
 from __future__ import annotations
@@ -70,3 +70,14 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, capti
 
     body = "".join(line("td", row) for row in rows)
     return f"<table><caption>{escape(caption)}</caption>{line('th', header)}{body}</table>"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A count with what is counted; `many` adds an s unless given, and may hold the verb.
+
+    >>> counted(1, "person", "people"), counted(1200, "window")
+    ('1 person', '1,200 windows')
+    >>> counted(1, "recording has", "recordings have")
+    '1 recording has'
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -9,7 +9,7 @@ from dataclasses import fields
 from functools import lru_cache, partial
 from operator import attrgetter
 
-from hwmodels.generated_c.segments import Chain, Segment
+from hwmodels.generated_c.chain import Chain, Segment
 from ppgnas.task import Mode
 from search_spaces.arch import Arch, StageArch, stem_stride
 from search_spaces.lower import Builder, lower

@@ -10,7 +10,7 @@ import pytest
 from nas.cli.predict import trace_text
 from nas.models.predict import TraceSummary
 from nas.run.unlabelled import UnlabelledFacts
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ppgnas.extras import install_line
+from ppgnas.errors import install_line
 
 EXTRAS = sorted(metadata.metadata("ppgnas").get_all("Provides-Extra") or [])
 

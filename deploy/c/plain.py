@@ -11,7 +11,7 @@ from deploy.c import packing
 from deploy.c.calls import Call, Context, Table, gather, joint, plain_call, table
 from deploy.c.products import batch_matmul, lstm_call
 from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
-from deploy.integers.softmax import exponentials
+from deploy.integers.exponential import exponentials
 from hwmodels.generated_c.shapes import MOVED_AT_ONCE, is_row
 from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from deploy.c.schedule import foot, head, in_order, quoted
-from hwmodels.generated_c.dots import LOOP, straight_words
+from hwmodels.generated_c.taps import LOOP, straight_words
 
 DOT_PREFIX = "ppg_dot4_"
 """How the names of these functions begin."""

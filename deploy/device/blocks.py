@@ -1,6 +1,6 @@
 """Streaming: blocks of a stride that are normalised by the last ones, from sums alone.
 
-A block has words as a window has (`deploy.device.windows`). Over the last k of
+A block has words as a window has (`deploy.device.normalising`). Over the last k of
 the B blocks of a window, fewer at the start and after invalid samples, with x the values of a
 block in units of its own exponent E, H the largest E, and ' for another channel:
 

@@ -11,10 +11,17 @@ from deploy.device import following
 from deploy.device.blocks import ALIVE
 from deploy.device.c_text import CPart, macros, read_text, resolve
 from deploy.device.filtering import COEFFICIENT_BITS, LARGEST_SAMPLE, band_pass, hold_samples
-from deploy.device.normalising import FACTOR_LIMIT, MIXED, Normaliser, normaliser
+from deploy.device.normalising import (
+    DEAD_DEVIATION,
+    FACTOR_LIMIT,
+    LARGEST_MANTISSA,
+    MANTISSA_BITS,
+    MIXED,
+    Normaliser,
+    normaliser,
+)
 from deploy.device.rule import ratio
 from deploy.device.settings import FrontEnd
-from deploy.device.windows import DEAD_DEVIATION, LARGEST_MANTISSA, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
 _HELPERS = ("small", "shift_right", "bit_length", "square_root")

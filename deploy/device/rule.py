@@ -22,9 +22,16 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import COEFFICIENT_BITS, LARGEST_SAMPLE, BandPass, band_pass
 from deploy.device.integers import UNIT, Ints, bit_length, exp2, inverse_root, log2, multiply_round
-from deploy.device.normalising import FACTOR_LIMIT, MIXED, Normaliser
+from deploy.device.normalising import (
+    DEAD_DEVIATION,
+    EXPONENT_BITS,
+    FACTOR_LIMIT,
+    LARGEST_MANTISSA,
+    MANTISSA_BITS,
+    MIXED,
+    Normaliser,
+)
 from deploy.device.settings import FrontEnd
-from deploy.device.windows import DEAD_DEVIATION, EXPONENT_BITS, LARGEST_MANTISSA, MANTISSA_BITS
 from ppg.windows import STREAM_HZ
 
 _ONE = 1 << COEFFICIENT_BITS

@@ -11,8 +11,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from ppgnas.errors import DependencyError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, install_line
 
 
 def _missing(package: str, purpose: str) -> DependencyError:

@@ -11,8 +11,8 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from deploy.integers import fixed_point, joined, lookup, lstm, resizing, single_rounding, spread
+from deploy.integers.exponential import softmax as fixed_softmax
 from deploy.integers.quantized import QuantizedNet
-from deploy.integers.softmax import softmax as fixed_softmax
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
 from ppgnas.errors import ExportError

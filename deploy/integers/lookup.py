@@ -24,8 +24,7 @@ from deploy.integers.exponential import (
     one_minus_over_one_plus,
     one_over_one_plus,
 )
-from deploy.integers.fixed_point import Ints, Multiplier, divide_by_power_of_two
-from deploy.integers.inverse_root import inverse_root
+from deploy.integers.fixed_point import Ints, Multiplier, divide_by_power_of_two, inverse_root
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op

@@ -22,7 +22,7 @@ fused activation's int8 limits less the output zero point:
     resize_nearest, resize_bilinear   stored x at a place, or between four, of 2^20 parts
     mean, sum         y = M'(sum of x), 1 / count inside M' of a mean
     batch_matmul      y = M'(sum of x1 * x2), rows by columns
-    softmax           in fixed point, see `deploy.integers.softmax`
+    softmax           in fixed point, see `deploy.integers.exponential`
     lstm              see `deploy.integers.lstm`
     others            stored y from a table of 256, see `deploy.integers.lookup`
 

@@ -31,12 +31,11 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.personal.head import Head, Ints
+from deploy.personal.head import WEIGHT_BITS, Head, Ints, exp2, weights
 from deploy.personal.kinds import GRADIENT_BITS, Change, Kind, change_of
-from deploy.personal.weights import WEIGHT_BITS, exp2, weights
 from ppg.readout.classes import SOFT_LABEL_BPM
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 from ppgnas.task import TASK, Task
 
 LABEL_FACTOR = round(np.log2(np.e) / (2 * SOFT_LABEL_BPM**2) * 2**18)

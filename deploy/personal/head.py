@@ -8,6 +8,14 @@ that writes the classes between. Both are computed by the rule of the generated 
     logits   = the same of three neighbours of `coarse`, S outputs a place
 
 Weights and biases of the dense layer are arguments, as these are what is adapted.
+
+Softmax weights finer than those of a reading: a gradient is small where the network is right.
+
+As `deploy.device.weights`, but `E = floor(2^40 2^-x)` with x in units of 2^-24, from a table of 64
+steps, linear between two:
+
+    exp2(x) = 2^-x * 2^31 = (T[i] - floor((T[i] - T[i+1]) f / 2^18)) >> (x >> 24)
+    i = (x >> 18) mod 64, f = x mod 2^18, T[j] = round(2^31 2^(-j/64))       2e-5 off at most
 """
 
 from __future__ import annotations
@@ -23,7 +31,6 @@ from deploy.device.weights import exponent_of
 from deploy.integers import fixed_point, single_rounding
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.single_rounding import Factors
-from deploy.personal.weights import EXPONENT_BITS
 from hwmodels.graph import Graph, Layer
 from ppgnas.errors import ExportError
 from ppgnas.task import Task
@@ -31,6 +38,10 @@ from ppgnas.task import Task
 Ints = NDArray[np.int64]
 TAPS = 3
 TAP_BITS = 12
+WEIGHT_BITS = 40
+EXPONENT_BITS = 24
+_STEPS = 64
+EXP2 = tuple(round(2.0 ** (31 - j / _STEPS)) for j in range(_STEPS + 1))
 BIAS_ROOM = 2**20
 """How far adapted biases may lie from those of the factory, in units of the accumulator."""
 
@@ -98,7 +109,7 @@ class Head:
 
     @cached_property
     def exponent(self) -> int:
-        """c of `deploy.personal.weights`."""
+        """c of `deploy.personal.fit`."""
         return exponent_of(self.logit_scale, bits=EXPONENT_BITS)
 
     def logits(self, features: Ints, weights: Ints, biases: Ints) -> NDArray[np.int8]:
@@ -209,3 +220,19 @@ def with_head(net: QuantizedNet, weights: Ints, biases: Ints) -> QuantizedNet:
         weights={**net.weights, name: weights.astype(np.int8)},
         biases={**net.biases, name: biases.astype(np.int32)},
     )
+
+
+def exp2(x: Ints, *, up: int = 0) -> Ints:
+    """`2^-x * 2^(31 + up)` of `x >= 0` in units of 2^-24."""
+    table = np.array(EXP2, np.int64)
+    step, between = (x >> 18) & (_STEPS - 1), x & (2**18 - 1)
+    value = table[step] - (((table[step] - table[step + 1]) * between) >> 18)
+    result: Ints = (value << up) >> np.minimum(x >> 24, 62)
+    return result
+
+
+def weights(logits: NDArray[np.int8], exponent: int) -> Ints:
+    """E of each class, `(windows, classes)`; the largest is 2^40."""
+    wide = logits.astype(np.int64)
+    below = wide.max(axis=1, keepdims=True) - wide
+    return exp2(below * exponent, up=WEIGHT_BITS - 31)

@@ -18,7 +18,7 @@ from deploy.personal.fit import (
     SETTINGS,
     shared,
 )
-from deploy.personal.head import TAP_BITS, Head
+from deploy.personal.head import EXP2, TAP_BITS, Head
 from deploy.personal.kinds import (
     BIAS_BITS,
     GRADIENT_BITS,
@@ -29,7 +29,6 @@ from deploy.personal.kinds import (
     change_of,
 )
 from deploy.personal.memory import check_memory, memory_of, words
-from deploy.personal.weights import EXP2
 
 _TEXT = Path(__file__).parent / "text"
 _KEPT = "0x5041u"

@@ -11,8 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ppgnas.errors import DependencyError, ExportError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, ExportError, install_line
 
 _MODULE = "tflite_micro.python.tflite_micro.runtime"
 _ARENA_BYTES = 1 << 26  # no device's: what is compared is arithmetic

@@ -23,9 +23,9 @@ from distill.pool import label, open_pool
 from distill.qat import QatNetwork
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from distill.training.device import placed
+from distill.training.effort import Progress
 from distill.training.fit import ALONE, settle_norms
 from distill.training.metrics import note_search
-from distill.training.progress import Progress
 from distill.training.recipe import Assistant, BornAgain, Prune, Quantise, Stage
 from distill.training.team import team
 from ppg.people.metrics import mean_over_people

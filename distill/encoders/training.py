@@ -19,8 +19,8 @@ from distill.encoders.transformer import TransformerEncoder
 from distill.qat import QatNetwork
 from distill.training.checkpoint import Checkpoint, digest_of, load_checkpoint, read_facts
 from distill.training.device import CPU, mixed_precision, moved, placed
+from distill.training.effort import Progress
 from distill.training.fit import ALONE, Schedule, fit, make_optimiser, settle_norms
-from distill.training.progress import Progress
 from distill.training.team import Team
 from ppg.frontend import FRONT_END
 from ppg.segments.draw import Changes, Pairs, SegmentBank

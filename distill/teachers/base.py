@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from ppgnas.task import TASK, Task
 
 

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from distill.evaluation import float_logits, raw_mae_bpm
 from distill.losses.distributions import fit_temperature
 from distill.teachers.base import Ensemble, Teacher
-from distill.teachers.facts import TeacherFacts
 from distill.teachers.foreign import ForeignTeacher
+from distill.teachers.names import TeacherFacts
 from ppg.readout.classes import soft_labels
 from ppg.readout.decode import probabilities
 from ppg.windows import WindowSet

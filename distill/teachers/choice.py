@@ -26,8 +26,7 @@ from distill.teachers.names import (
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import Checkpoint
 from distill.training.device import CPU, placed
-from distill.training.effort import Effort
-from distill.training.progress import Progress
+from distill.training.effort import Effort, Progress
 from distill.training.team import Team
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.recording import Recording

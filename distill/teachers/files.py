@@ -14,9 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from distill.teachers import recurrent, resnet, spectral, transformer
 from distill.teachers.base import Ensemble, Shape, Teacher
-from distill.teachers.facts import TeacherFacts
 from distill.teachers.foreign import ForeignShape, ForeignTeacher, declared
-from distill.teachers.names import ONNX, WITHOUT_ACCELERATION, files_of, plain
+from distill.teachers.names import ONNX, WITHOUT_ACCELERATION, TeacherFacts, files_of, plain
 from distill.training.checkpoint import load_checkpoint, read_facts
 from ppg.frontend import FRONT_END
 from ppg.identity import known_people

@@ -19,9 +19,8 @@ from distill.teachers.files import description, load_teacher
 from distill.teachers.foreign import ForeignTeacher
 from distill.training.checkpoint import Checkpoint, digest_of, read_facts
 from distill.training.device import CPU, mixed_precision, moved, placed
-from distill.training.effort import Effort
+from distill.training.effort import Effort, Progress
 from distill.training.fit import Schedule, fit, make_optimiser, settle_norms
-from distill.training.progress import Progress
 from distill.training.team import SHARDS, Team, team
 from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.readout.classes import soft_labels

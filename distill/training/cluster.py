@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ppgnas.errors import DependencyError, RunError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, RunError, install_line
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ppgnas.errors import SpaceError
+
+Progress = Callable[[int, int, str], None]
+"""`(done, total, note)`; may raise to stop the training between two steps."""
+
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
 AUTO = "auto"

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from distill.training.adamw import AdamW
 from distill.training.checkpoint import Checkpoint
+from distill.training.effort import Progress
 from distill.training.metrics import metrics
-from distill.training.progress import Progress
 from distill.training.team import Team
 
 GRADIENT_NORM = 1.0

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from distill.training.cluster import Hands, on_cluster
-from distill.training.effort import Effort
-from distill.training.progress import Progress
+from distill.training.effort import Effort, Progress
 from ppgnas.errors import NOT_STARTED, RunError
 from search_spaces.arch import Arch
 

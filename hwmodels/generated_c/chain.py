@@ -3,11 +3,16 @@
 A program is local but for two things: how a tensor between two segments lies, which its reader
 decides, and the plan of the scratch buffer. So each segment is programmed once; of a chain no
 more is left than to add, and to plan the buffer.
+
+A segment is a small graph that stands for layers somewhere in a network. What it costs depends on
+its shapes and on how the next one reads its output, so it is worked out once. All but the first
+segment begin with a 1 x 1 convolution that is not theirs: it stands for the layer before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from math import ldexp
 from typing import NamedTuple
 
@@ -15,12 +20,46 @@ from hwmodels.arena import aligned, highest_end
 from hwmodels.generated_c.cost import FastCost, shared_functions, step_tables
 from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program, rewritable
-from hwmodels.generated_c.segments import Segment
 from hwmodels.generated_c.shapes import StepShape, infer_shape, layout_of, step_shape, unwritten
 from hwmodels.generated_c.steps import Storage
 from hwmodels.generated_c.streaming import COUNT_BYTES, kept_by
+from hwmodels.graph import Graph
 from ppgnas.errors import GraphError
 from ppgnas.task import Mode
+
+
+class Segment:
+    """Layers from one tensor to the next; two are equal where they are one object.
+
+    Args:
+        behind: the first layer stands for the segment before.
+        pooled: blocks that its pool is over where it streams, if it has one.
+
+    Attributes:
+        reads, writes: plain values that stand for what a network reads that begins with it, and
+            for what one answers with, and its task, that ends with it.
+    """
+
+    __slots__ = ("behind", "graph", "pooled", "reads", "writes")
+
+    def __init__(self, graph: Graph, *, behind: bool, pooled: int = 0) -> None:
+        self.graph, self.behind, self.pooled = graph, behind, pooled
+        self.reads = graph.shape(graph.input)
+        self.writes = *graph.shape(graph.output), *astuple(graph.task)
+
+
+class Chain(NamedTuple):
+    """A network each of whose segments reads the output of the one before and nothing else.
+
+    Attributes:
+        segments: in order, the last with the task of the network; none where that is no such
+            chain. In streaming they are those over one block.
+        whole: makes the graph of a window.
+    """
+
+    segments: tuple[Segment, ...]
+    whole: Callable[[], Graph]
+
 
 _PAIRING = ("window", "separable")  # kinds of steps that can write pairs of rows
 _MEMO_ENTRIES = 1 << 16

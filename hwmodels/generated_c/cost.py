@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hwmodels.estimate import Estimate, total
-from hwmodels.generated_c.dots import dot_bytes
 from hwmodels.generated_c.law import CLaw
 from hwmodels.generated_c.program import program
 from hwmodels.generated_c.shapes import StepShape, infer_shape, step_shape
 from hwmodels.generated_c.steps import Program, Step
 from hwmodels.generated_c.streaming import StreamProgram, stream_program
+from hwmodels.generated_c.taps import dot_bytes
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
 from ppgnas.errors import GraphError

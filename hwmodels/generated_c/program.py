@@ -24,8 +24,16 @@ from __future__ import annotations
 from math import prod
 
 from hwmodels.arena import aligned, live_bytes, place
-from hwmodels.generated_c.begins import begun
-from hwmodels.generated_c.steps import BLOCK, UNROLLED_K, Program, Step, StepKind, Storage, widened
+from hwmodels.generated_c.steps import (
+    BLOCK,
+    UNROLLED_K,
+    Program,
+    Step,
+    StepKind,
+    Storage,
+    begun,
+    widened,
+)
 from hwmodels.graph import Graph, Layer, Shape, dense_rows
 
 

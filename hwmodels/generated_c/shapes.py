@@ -9,10 +9,9 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from hwmodels.generated_c.dots import dot_rounds
 from hwmodels.generated_c.program import depthwise_taps
 from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words, widened
-from hwmodels.generated_c.taps import Taps
+from hwmodels.generated_c.taps import Taps, dot_rounds
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, real_taps
 from hwmodels.operators import OPERATORS, Op

@@ -1,4 +1,7 @@
-"""Functions of depthwise convolutions in generated C (`deploy.c.taps`): which, and how long."""
+"""Functions in assembly of generated C: which, and how long.
+
+Those of depthwise convolutions (`deploy.c.taps`) and of dot products (`deploy.c.pointwise`).
+"""
 
 from __future__ import annotations
 
@@ -57,3 +60,27 @@ class Taps(NamedTuple):
         swaps = self.words - 1 if self.odd_rows else 0
         lines = 3 + 2 * self.pairs + 2 * self.words + swaps + products + 3 * self.rows
         return 8 * lines + 26
+
+
+LOOP = 4
+"""Words of one round of the loop."""
+_STRAIGHT = 9
+
+
+def straight_words(words: int) -> int:
+    """Words that stand in the code, those of one round of the loop among them.
+
+    The first and the last word always stand apart: the one starts from the biases, behind the
+    other nothing is loaded.
+    """
+    return words if words <= _STRAIGHT else 2 + LOOP + (words - 2) % LOOP
+
+
+def dot_rounds(words: int) -> int:
+    """Rounds of the loop; none where all words stand in the code."""
+    return 0 if words <= _STRAIGHT else (words - 2) // LOOP
+
+
+def dot_bytes(words: int, *, adds: bool) -> int:
+    """Bytes of the function, to ten: the assembler alone knows how long an instruction is."""
+    return 160 + 51 * straight_words(words) + 17 * (dot_rounds(words) > 0) + 188 * adds

@@ -70,7 +70,7 @@ class Run(Shown):
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ppgnas search --json`."""
-        from nas.explore.room import room_left
+        from nas.explore.problem import room_left
         from nas.report.choice import choose
         from nas.report.loading import load_run
         from nas.report.order import order_of

@@ -25,8 +25,7 @@ from ppgnas.errors import RunError
 from ppgnas.task import CLASSES, WINDOW_S
 
 if TYPE_CHECKING:
-    from distill.training.effort import Effort
-    from distill.training.progress import Progress
+    from distill.training.effort import Effort, Progress
     from search_spaces.network import Network
 
 How = Literal["threads", "processes", "one core", "plain torch"]

@@ -12,8 +12,8 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.options import Text
-from ppgnas.counts import counted
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     from hwmodels.boards import Board

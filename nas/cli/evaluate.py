@@ -9,9 +9,8 @@ import typer
 from nas.cli import options
 from nas.cli.common import arithmetic_of, emit, print_notes, verb
 from nas.cli.options import Text
-from ppgnas.counts import counted
 from ppgnas.parsing import refuse_idle
-from ppgnas.tables import text_table
+from ppgnas.tables import counted, text_table
 
 if TYPE_CHECKING:
     from nas.models.evaluate import Evaluation

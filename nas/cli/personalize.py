@@ -12,7 +12,7 @@ from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
 from nas.cli.options import Text
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     from nas.personal.adapt import Adaptation

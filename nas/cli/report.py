@@ -36,7 +36,7 @@ def report(
     from nas.report.figure_files import write_figures
     from nas.report.report import write_report
     from nas.run.folder import RunDir
-    from ppgnas.extras import install_line
+    from ppgnas.errors import install_line
 
     directory = RunDir(Path(run))
     directory.document()

@@ -11,9 +11,8 @@ import typer
 from nas.cli import options
 from nas.cli.common import arithmetic_of, command_line, emit, verb
 from nas.cli.options import Text
-from ppgnas.counts import counted
 from ppgnas.parsing import printable, refuse_idle
-from ppgnas.tables import text_table
+from ppgnas.tables import counted, text_table
 
 if TYPE_CHECKING:
     from nas.run.card import Card

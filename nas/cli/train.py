@@ -20,8 +20,8 @@ from nas.cli.common import (
     verb,
 )
 from nas.cli.options import Text
-from ppgnas.counts import counted
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     from nas.run.config import TrainConfig

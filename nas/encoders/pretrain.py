@@ -21,9 +21,9 @@ from ppg.npz.folder import files_below
 from ppg.recording import Recording
 from ppg.segments.shards import FEWEST_HOURS, Shards, draw_held_out, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.parsing import one_of
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     from distill.encoders.files import StoredEncoder

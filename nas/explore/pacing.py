@@ -25,8 +25,8 @@ from nas.explore.finalists import ENTRANTS
 from nas.run.documents import read_document
 from nas.run.job.machine import core_seconds
 from nas.run.units import format_duration
-from ppgnas.counts import counted
 from ppgnas.files import write_json_atomic
+from ppgnas.tables import counted
 from search_spaces.arch import Arch
 from search_spaces.plan import plan
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from hwmodels.boards import Board
 from hwmodels.costs import Costs
 from hwmodels.power import PERIOD_S
+from nas.run.candidates import Candidates
 from nas.run.config import Budgets, ConfigError, Objective, Scope
 from nas.run.units import format_bytes
 from ppgnas.errors import NothingFitsError
+from ppgnas.tables import counted
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 
@@ -351,3 +353,35 @@ def _option_value(name: str, value: float) -> str:
     if name in ("flash", "sram"):
         return f"{math.ceil(value / 1024)}KB"
     return f"{_three_digits(value):g}{'ms' if name == 'latency' else 'mW'}"
+
+
+LEAST_ROOM = 1.1  # times the largest network; with less the budget is about what the space holds
+
+
+def room_left(candidates: Candidates) -> dict[str, float]:
+    """Budgets that every considered network keeps: the limit over the largest cost met."""
+    budgets = candidates.budgets
+    largest = {
+        name: max(cost_of_limit(c.costs, name, budgets.scope) for c in candidates.candidates)
+        for name in (budgets.limits if candidates.candidates else ())
+    }
+    return {
+        name: budgets.limits[name] / cost
+        for name, cost in largest.items()
+        if 0 < LEAST_ROOM * cost <= budgets.limits[name]
+    }
+
+
+def room_words(candidates: Candidates) -> str:
+    """The same in a sentence; empty where every budget acted."""
+    room = room_left(candidates)
+    if not room:
+        return ""
+    networks = counted(len(candidates.candidates), "network")
+    listed = ", ".join(f"{name} {times:.2g}x" for name, times in room.items())
+    which = "budget" if len(room) == 1 else "budgets"
+    return (
+        f"The {which} of {' and '.join(room)} never acted: the largest of "
+        f"{networks} keeps {'it' if len(room) == 1 else 'them'} (room left: {listed}). A "
+        "tighter one, or a search space of larger networks, would use it."
+    )

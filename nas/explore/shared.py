@@ -37,8 +37,7 @@ from distill.training.effort import Effort
 from distill.training.jobs import KINDS, Kind
 from nas.explore.problem import CostOf, Problem
 from nas.run.config import ConfigError, SearchConfig
-from ppgnas.errors import DependencyError, RunError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, RunError, install_line
 from ppgnas.parsing import parse_json
 from search_spaces.arch import Arch
 

@@ -20,10 +20,9 @@ from ppg.readout.smoothing import Smoothing, most_missing
 from ppg.recording import Recording
 from ppg.references import at_task, nearest
 from ppg.windows import every_window, windows_of
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
-from ppgnas.tables import csv_table
+from ppgnas.tables import counted, csv_table
 from ppgnas.task import WINDOW_S, Mode
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from nas.run.card import Card, ModelFile, Reading
 from ppg.readout.confidence import Confidence, HeldOut
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions, usual_transitions
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     from deploy.integers.reference import Rule

@@ -42,7 +42,7 @@ from search_spaces.streaming import require_streamable
 if TYPE_CHECKING:
     from distill.evaluation import Retrained
     from distill.teachers.base import Teacher
-    from distill.teachers.facts import TeacherFacts
+    from distill.teachers.names import TeacherFacts
     from distill.training.device import Site
     from distill.training.team import Team
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.package import fingerprints, write_package
-from deploy.personal.cycles import Effort, effort_of
 from deploy.personal.fit import Guard, adapted, fitted, folds
 from deploy.personal.head import with_head
 from deploy.personal.kinds import change_of
-from deploy.personal.memory import Memory, check_memory, memory_of
+from deploy.personal.memory import Effort, Memory, check_memory, effort_of, memory_of
 from deploy.personal.prior import class_prior, prior_biases
 from nas.models.folder import PARITY_WINDOWS
 from nas.models.names import Model, ModelError

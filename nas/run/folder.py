@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from nas.run.candidates import Candidates
 from nas.run.card import Card
 from nas.run.documents import Document, read_document

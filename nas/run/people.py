@@ -16,8 +16,8 @@ from ppg.npz import folder as npz
 from ppg.people.split import Split, draw_split, read_split, split_before_report
 from ppg.recording import Recording, with_channels, with_reference
 from ppg.synthetic import recordings as synthetic
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 from search_spaces.space import SearchSpace
 
 

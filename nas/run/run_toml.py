@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from nas.run.config import SearchConfig
 from nas.run.unlabelled import UnlabelledFacts
 from ppg.people.split import Split

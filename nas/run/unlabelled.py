@@ -10,8 +10,8 @@ from ppg.identity import shared_people
 from ppg.loaders.registry import read_folder
 from ppg.npz.folder import fingerprint
 from ppg.recording import Recording, with_channels
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 
 LEFT_OUT = (
     "recording without acceleration is left out.",

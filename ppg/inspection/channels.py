@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
-from ppg.plausible import no_value, no_value_words
+from ppg.plausible import no_value, no_value_words, unwrapped
 from ppg.recording import Recording
-from ppg.wraps import unwrapped
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 NEAR_BPM = 6.0  # a peak that is the reference's, or the one before's

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ppg.identity import one_person_groups
 from ppg.inspection.channels import channel_warnings, pulse
-from ppg.inspection.repeats import repeats
 from ppg.inspection.signals import (
     rate_error,
     reference_fault,
     reference_noise_bpm,
+    repeats,
     signal_warnings,
 )
 from ppg.label_lag import MOST_PPM, Drift, Lag, agreement, best_shift, drift, scaled
@@ -24,7 +24,7 @@ from ppg.npz import folder as npz
 from ppg.people.split import UNMAPPED
 from ppg.plausible import GRAVITY_G, median_acc_g
 from ppg.recording import Recording, with_reference
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ppg.inspection.channels import channel_warnings
 from ppg.inspection.signals import ADVICE, reference_fault
 from ppg.recording import Recording
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 
 def faults(recordings: Sequence[Recording]) -> list[str]:

@@ -27,8 +27,8 @@ import numpy as np
 
 from ppg.people.split import SEARCH_SHARE, UNMAPPED, Split, mapped, people_of
 from ppg.recording import Recording, data_set_of
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 
 DALIA = "ppg_dalia"
 # numpy's RandomState(35) shuffles the subjects 1 to 15, which are then cut in four: facts of the

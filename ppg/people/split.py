@@ -18,10 +18,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ppg.recording import Recording, data_set_of
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import text_of
 from ppgnas.parsing import parse_json
+from ppgnas.tables import counted
 
 Part = Literal["train", "search", "report"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -26,10 +26,10 @@ from ppg.identity import united
 from ppg.npz.folder import UNREADABLE, fingerprint
 from ppg.recording import Recording, data_set_of
 from ppg.segments.cut import HOP_S, HZ, SAMPLES, SEGMENT_S, cut
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
+from ppgnas.tables import counted
 
 FORMAT = "ppgnas-segments"
 LARGEST_INDEX_BYTES = 1 << 30

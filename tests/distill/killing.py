@@ -8,8 +8,7 @@ from typing import Any
 from torch import nn
 
 from distill.pool import Pool, make_pool
-from distill.training.effort import EFFORTS
-from distill.training.progress import Progress
+from distill.training.effort import EFFORTS, Progress
 from ppg.augment.bank import TrainingBank
 
 SMOKE = EFFORTS["smoke"]

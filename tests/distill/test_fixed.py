@@ -17,8 +17,7 @@ from distill.teachers.files import description, load_teacher
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import save_checkpoint
 from distill.training.device import Site
-from distill.training.effort import effort_by_name
-from distill.training.progress import Progress
+from distill.training.effort import Progress, effort_by_name
 from ppg.frontend import FRONT_END
 from ppg.recording import Recording
 from ppgnas.errors import RunError, SpaceError

@@ -24,10 +24,9 @@ from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.teachers.training import train_teacher
 from distill.training.checkpoint import load_checkpoint, save_checkpoint
 from distill.training.device import CPU, GPU_PROCESSES, placed, site_of
-from distill.training.effort import EFFORTS
+from distill.training.effort import EFFORTS, Progress
 from distill.training.fit import ALONE
 from distill.training.jobs import run_jobs
-from distill.training.progress import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import InputSpec, windows_of

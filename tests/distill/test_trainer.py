@@ -13,7 +13,7 @@ import torch
 from distill.pool import Pool
 from distill.trainer import Trainer
 from distill.training.device import Site
-from distill.training.progress import Progress
+from distill.training.effort import Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from ppg.windows import windows_of

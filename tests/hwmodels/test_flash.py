@@ -7,8 +7,8 @@ from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import writer as tflite
 from hwmodels.arena import lower_bound_plan
 from hwmodels.boards import load_board
+from hwmodels.costs import flash_parts
 from hwmodels.engines.load import load_engine
-from hwmodels.flash import flash_parts
 from hwmodels.operators import WEIGHTED_OPS
 from hwmodels.scorecard import score
 from tests.hwmodels.small import small_graph

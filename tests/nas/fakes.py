@@ -16,7 +16,7 @@ from deploy.integers.quantized import QuantizedNet, quantize
 from distill.evaluation import Retrained
 from distill.first_rung import Begun
 from distill.pace import Pace
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from distill.training.effort import EFFORTS, Effort
 from distill.training.jobs import Rung
 from nas.run.job.progress import Tick

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ppg.inspection.channels import sample_faults
-from ppg.wraps import unwrapped
+from ppg.plausible import unwrapped
 from tests.ppg.loaders.own.tables import made_table, read_own, write
 
 HZ = 50.0

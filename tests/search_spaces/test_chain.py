@@ -10,7 +10,7 @@ import pytest
 from hwmodels.boards import load_board
 from hwmodels.costs import Costs, costing
 from hwmodels.engines.load import load_engine
-from hwmodels.generated_c.segments import Chain
+from hwmodels.generated_c.chain import Chain
 from hwmodels.graph import Graph
 from hwmodels.path import USUAL
 from ppgnas.errors import GraphError

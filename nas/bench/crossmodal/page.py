@@ -30,8 +30,7 @@ from nas.run.job.machine import versions
 from nas.run.units import format_duration
 from ppg.people.metrics import DRAWS as RESAMPLED
 from ppg.people.metrics import bootstrap_mean
-from ppgnas.counts import counted
-from ppgnas.tables import markdown_cell, markdown_table
+from ppgnas.tables import counted, markdown_cell, markdown_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

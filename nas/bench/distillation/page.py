@@ -20,8 +20,7 @@ from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 from nas.report.figures import BLUE, GREY, ORANGE, RED, figure, label
 from nas.run.units import format_bytes
-from ppgnas.counts import counted
-from ppgnas.tables import markdown_table, text_table
+from ppgnas.tables import counted, markdown_table, text_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

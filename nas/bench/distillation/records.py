@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.integers.reference import Rule
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from distill.training.effort import Effort
 from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Ground, RecipePace, Steps

@@ -25,8 +25,8 @@ from ppg.inspection.notes import faults
 from ppg.npz.folder import fingerprint
 from ppg.people.protocols import FOLDS, Protocol, protocol
 from ppg.recording import Recording
-from ppgnas.counts import counted
 from ppgnas.errors import DataError, RunError
+from ppgnas.tables import counted
 from search_spaces.arch import Arch
 from search_spaces.published import PUBLISHED, PUBLISHED_PREFIX
 

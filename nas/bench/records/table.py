@@ -17,9 +17,8 @@ from nas.bench.records.record import Errors, Record, RecordCosts, Setting, read_
 from ppg.people.metrics import bootstrap_mean
 from ppg.people.protocols import options_of
 from ppg.recording import data_set_of
-from ppgnas.counts import counted
 from ppgnas.errors import RunError
-from ppgnas.tables import markdown_table
+from ppgnas.tables import counted, markdown_table
 
 COLUMNS = ("raw", "clip", "hmm")
 WORST = 5

@@ -10,7 +10,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import command_line, emit, folder_for, goes_on, page_file, seeds_of, verb
 from nas.cli.options import Text
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 
 @verb

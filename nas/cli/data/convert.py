@@ -11,7 +11,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, folder_for, print_notes, verb
 from nas.cli.data.options import reads_a_file
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 
 @verb

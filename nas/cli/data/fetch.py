@@ -12,8 +12,8 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, folder_for, verb
 from nas.cli.options import Text
-from ppgnas.counts import counted
 from ppgnas.parsing import printable
+from ppgnas.tables import counted
 
 
 @verb

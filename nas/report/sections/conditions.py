@@ -16,7 +16,7 @@ from nas.report.loading import Predictions, RunData
 from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu
 from ppg.people.metrics import person_weights
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -11,7 +11,7 @@ from nas.report.loading import RunData
 from nas.report.page import Menu, Section, fixed, section
 from nas.run.card import ReportErrors
 from ppg.people.metrics import DataSetErrors, PersonErrors
-from ppgnas.counts import counted
+from ppgnas.tables import counted
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

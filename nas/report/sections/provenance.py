@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from distill.teachers.facts import TeacherFacts
+from distill.teachers.names import TeacherFacts
 from nas.report.figures import BLUE
 from nas.report.loading import RunData
 from nas.report.page import Section, section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distill.training.effort import EFFORTS
-from nas.explore.room import room_words
+from nas.explore.problem import room_words
 from nas.models.readout import DOUBTS, FEWEST_HELD_OUT, doubt
 from nas.report.choice import Choice, choose, floor_words
 from nas.report.loading import Finalist, RunData

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ppgnas.errors import DependencyError
-from ppgnas.extras import install_line
+from ppgnas.errors import DependencyError, install_line
 
 
 @contextmanager

@@ -39,11 +39,10 @@ from ppg.loaders.own.signals import (
 )
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.units import per_g, per_g_of
-from ppg.plausible import GRAVITY_G, SLACK_S
+from ppg.plausible import GRAVITY_G, SLACK_S, unwrapped
 from ppg.recording import Recording
-from ppg.wraps import unwrapped
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 from ppgnas.task import WINDOW_S
 
 EVENTS = 0.1  # of the rows have an activity: then it goes on until the next one

@@ -15,8 +15,8 @@ from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, row_times
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 from ppgnas.task import WINDOW_S
 
 LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was set

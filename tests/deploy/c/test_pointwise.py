@@ -15,7 +15,7 @@ from deploy.emulation.image import read_image
 from deploy.emulation.toolchain import find_compiler
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
-from hwmodels.generated_c.dots import dot_bytes, dot_rounds, straight_words
+from hwmodels.generated_c.taps import dot_bytes, dot_rounds, straight_words
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deploy.device.filtering import LARGEST_SAMPLE, PPG_FRACTION_BITS, BandPass, band_pass
 from deploy.device.integers import Ints
-from deploy.device.normalising import normaliser
+from deploy.device.normalising import EXPONENT_BITS, normaliser
 from deploy.device.rule import (
     Windows,
     filter_lanes,
@@ -23,7 +23,6 @@ from deploy.device.rule import (
     stream_windows,
 )
 from deploy.device.settings import DEAD_SHARE, FrontEnd, exact_hz
-from deploy.device.windows import EXPONENT_BITS
 from ppg import frontend
 from ppg.recording import Recording
 from ppg.synthetic.recordings import synthesize

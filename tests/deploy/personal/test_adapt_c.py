@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from deploy.emulation.emulate import Emulator
 from deploy.emulation.host import HostCompiler
 from deploy.emulation.toolchain import Compiler
-from deploy.personal.cycles import effort_of
 from deploy.personal.fit import FEWEST_WINDOWS, fitted
 from deploy.personal.head import Head, head_of
 from deploy.personal.kinds import KINDS, Kind, change_of
-from deploy.personal.memory import memory_of
+from deploy.personal.memory import effort_of, memory_of
 from deploy.personal.source import adapt_texts
 from search_spaces.arch import Arch
 from tests.deploy.device.c_device import address

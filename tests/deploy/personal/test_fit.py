@@ -20,10 +20,9 @@ from deploy.personal.fit import (
     order,
     probabilities_q15,
 )
-from deploy.personal.head import Head, head_of
+from deploy.personal.head import WEIGHT_BITS, Head, head_of, weights
 from deploy.personal.kinds import KINDS, Kind, change_of
 from deploy.personal.prior import class_prior, prior_biases
-from deploy.personal.weights import WEIGHT_BITS, weights
 from ppg.readout.classes import soft_labels
 from ppg.readout.decode import probabilities
 from ppgnas.errors import DataError

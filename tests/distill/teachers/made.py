@@ -12,8 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from distill.teachers.base import Teacher
 from distill.teachers.choice import teacher_of
-from distill.training.effort import EFFORTS
-from distill.training.progress import Progress
+from distill.training.effort import EFFORTS, Progress
 from ppg.augment.bank import TrainingBank
 from ppg.recording import Recording
 from tests.distill.killing import silent

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from distill.training.cluster import client_of
+from distill.training.effort import Progress
 from distill.training.jobs import run_jobs
-from distill.training.progress import Progress
 from nas.models.backend import site_of
 from ppgnas.errors import RunError
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from distill.training.checkpoint import Checkpoint
+from distill.training.effort import Progress
 from distill.training.fit import Schedule, fit, make_optimiser
-from distill.training.progress import Progress
 from tests.distill.killing import Killed, kill_at, silent
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from distill.training.effort import Progress
 from distill.training.jobs import REPORT_EVERY, OwnQueue, Workers, run_jobs, workers
-from distill.training.progress import Progress
 from ppgnas.errors import RunError
 
 

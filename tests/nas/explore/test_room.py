@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nas.explore.room import room_left, room_words
+from nas.explore.problem import room_left, room_words
 from nas.run.config import Budgets
 from tests.nas.run.made import made_candidates
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nas.cli.search import as_text
-from nas.explore.room import room_words
+from nas.explore.problem import room_words
 from nas.run.card import FileFacts
 from nas.run.config import Budgets
 from nas.run.folder import RunDir, choose

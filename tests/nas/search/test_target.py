@@ -11,13 +11,13 @@ import pytest
 from nas.cli.search import as_text
 from nas.run.job.progress import Lines
 from nas.run.target import load_target
-from ppgnas.counts import counted
 from ppgnas.errors import (
     BoardError,
     BudgetError,
     NothingFitsError,
     TaskError,
 )
+from ppgnas.tables import counted
 from search_spaces.streaming import streamable
 from tests.nas.search.runs import config_for, go
 

@@ -9,7 +9,7 @@ import pytest
 
 from ppg.inspection.inspection import inspect
 from ppg.inspection.notes import faults
-from ppg.inspection.repeats import repeats
+from ppg.inspection.signals import repeats
 from ppg.recording import Recording
 from tests.ppg.inspection.wrists import wandering
 
