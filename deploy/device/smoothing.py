@@ -36,6 +36,7 @@ from deploy.device.decoding import Reading, read
 from deploy.device.integers import Ints, bit_length
 from deploy.device.weights import Evidence, evidence, evidence_of, weights
 from ppg.readout.smoothing import DOUBT_READINGS, DOUBT_SHARE, heard
+from ppg.readout.transitions import Transitions
 from ppgnas.errors import ExportError
 from ppgnas.task import CLASSES, TASK, Task
 
@@ -108,6 +109,12 @@ def smoother(
         evidence_of(floor, exponent),
         classes,
     )
+
+
+def smoother_of(how: Transitions, task: Task) -> Smoother:
+    """Constants of how heart rate moves, over the classes of a task."""
+    by = {"jump": how.leave, "floor": how.floor, "exponent": how.evidence}
+    return smoother(how.width_bpm, **by, classes=task.classes)
 
 
 def advance(belief: Ints, by: Smoother) -> Ints:

@@ -32,7 +32,7 @@ from deploy.c.source import generate, text_of
 from deploy.device.decoder import Decoder
 from deploy.device.decoding import calibration_of
 from deploy.device.settings import FrontEnd
-from deploy.device.smoothing import smoother
+from deploy.device.smoothing import smoother_of
 from deploy.emulation.emulate import EmulationResult, Emulator
 from deploy.emulation.image import Image, read_image
 from deploy.emulation.toolchain import Compiler, find_compiler
@@ -122,16 +122,7 @@ def chain(shape: PathShape) -> SensorChain:
         mode=shape.mode,
         task=shape.task,
     )
-    how = Transitions()
-    by = None
-    if shape.smoothing == "hmm":
-        by = smoother(
-            how.width_bpm,
-            jump=how.leave,
-            floor=how.floor,
-            exponent=how.evidence,
-            classes=shape.task.classes,
-        )
+    by = smoother_of(Transitions(), shape.task) if shape.smoothing == "hmm" else None
     knots = calibration_of(RAW.spread_bpm, RAW.error_bpm)
     return SensorChain(end, Decoder(LOGIT_SCALE, shape.smoothing, by, knots, knots, shape.task))
 

@@ -200,24 +200,22 @@ class _Parser:
                 f"{name} has schema version {model.Version()}; this ppgnas reads version 3: "
                 "convert the model with a current converter"
             )
-        graphs = self._count(model.SubgraphsLength())
+        graphs = model.SubgraphsLength()
         if graphs != 1:
             raise GraphError(
                 f"{name} holds {graphs} subgraphs; one is allowed: control flow and several "
                 "signatures cannot be costed. Convert one signature alone"
             )
         codes = [
-            self._code(model.OperatorCodes(index))
-            for index in range(self._count(model.OperatorCodesLength()))
+            self._code(model.OperatorCodes(index)) for index in range(model.OperatorCodesLength())
         ]
         graph = model.Subgraphs(0)
         tensors = tuple(
-            self._tensor(model, graph.Tensors(index))
-            for index in range(self._count(graph.TensorsLength()))
+            self._tensor(model, graph.Tensors(index)) for index in range(graph.TensorsLength())
         )
         operators = tuple(
             self._operator(codes, graph.Operators(index))
-            for index in range(self._count(graph.OperatorsLength()))
+            for index in range(graph.OperatorsLength())
         )
         program, _, words = _text(model.Description()).partition(" ")
         stored = StoredModel(
@@ -230,17 +228,9 @@ class _Parser:
         self._check_indices(stored)
         return stored
 
-    def _count(self, length: int, *, size: int = 4) -> int:
-        """A vector's length, refused where the file cannot hold it."""
-        if not 0 <= length * size <= len(self._content):
-            raise ValueError(f"a vector of {length} entries")
-        return length
-
     def _integers(self, owner: Any, what: str) -> tuple[int, ...]:
-        length = self._count(getattr(owner, f"{what}Length")())
-        if length == 0:
-            return ()
-        return tuple(int(n) for n in getattr(owner, f"{what}AsNumpy")())
+        there = getattr(owner, f"{what}Length")()
+        return tuple(int(n) for n in getattr(owner, f"{what}AsNumpy")()) if there else ()
 
     def _code(self, code: Any) -> str:
         builtin = code.BuiltinCode()
@@ -254,16 +244,16 @@ class _Parser:
         quantization = tensor.Quantization()
         scales, points = np.empty(0, np.float32), np.empty(0, np.int64)
         if quantization is not None:
-            if self._count(quantization.ScaleLength()):
+            if quantization.ScaleLength():
                 scales = np.array(quantization.ScaleAsNumpy(), np.float32)
-            if self._count(quantization.ZeroPointLength(), size=8):
+            if quantization.ZeroPointLength():
                 points = np.array(quantization.ZeroPointAsNumpy(), np.int64)
         index = tensor.Buffer()
-        if not 0 <= index < self._count(model.BuffersLength()):
+        if not 0 <= index < model.BuffersLength():
             raise ValueError(f"buffer {index} of {model.BuffersLength()}")
         buffer = model.Buffers(index)
         content = None
-        if index and self._count(buffer.DataLength(), size=1):
+        if index and buffer.DataLength():
             content = bytes(buffer.DataAsNumpy())
         return StoredTensor(
             _text(tensor.Name()),

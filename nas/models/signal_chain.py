@@ -65,7 +65,7 @@ def reading_of(
     from deploy.device.decoder import Decoder
     from deploy.device.decoding import Calibration, calibration_of
     from deploy.device.settings import FrontEnd, exact_hz, slack_of_fifo
-    from deploy.device.smoothing import smoother
+    from deploy.device.smoothing import smoother_of
 
     _, _, steps, channels = net.graph.shape(net.graph.input)
     task = net.graph.task
@@ -83,20 +83,11 @@ def reading_of(
         task=task,
     )
     decoding = decoding_of(card)
-    how = decoding.transitions
 
     def knots(table: Confidence | None) -> Calibration | None:
         return None if table is None else calibration_of(table.spread_bpm, table.error_bpm)
 
-    by = None
-    if sensors.smoothing == "hmm":
-        by = smoother(
-            how.width_bpm,
-            jump=how.leave,
-            floor=how.floor,
-            exponent=how.evidence,
-            classes=task.classes,
-        )
+    by = smoother_of(decoding.transitions, task) if sensors.smoothing == "hmm" else None
     raw = knots(decoding.raw)
     decoder = Decoder(
         net.activations[net.graph.output][0],
