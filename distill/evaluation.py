@@ -147,10 +147,7 @@ def float_logits(network: nn.Module, windows: WindowSet) -> NDArray[np.float32]:
     device = next(chain(network.parameters(), network.buffers())).device
     if windows.passes is None:
         parts = torch.split(torch.from_numpy(windows.x), READ_AT_ONCE)
-        found: NDArray[np.float32] = torch.cat(
-            [network(x.to(device)).float().cpu() for x in parts]
-        ).numpy()
-        return found
+        return torch.cat([network(x.to(device)).float().cpu() for x in parts]).numpy()
     assert isinstance(network, Network)
     read = network.read
     return windows.passes.read(lambda x: read(torch.from_numpy(x).to(device)).cpu().numpy())

@@ -274,9 +274,7 @@ class Graph:
             return (1, *layer.kernel, target[3])
         if layer.op == "fully_connected":
             return (target[-1], prod(source) // dense_rows(target))
-        if layer.op == "lstm":
-            return (4 * target[-1], source[-1] + target[-1])
-        return ()
+        return (4 * target[-1], source[-1] + target[-1]) if layer.op == "lstm" else ()
 
     def biases(self, layer: Layer) -> int:
         """Number of biases of a layer with weights."""

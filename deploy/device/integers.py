@@ -56,8 +56,7 @@ def scale_of(factor: float) -> Scale:
 def multiply_round(x: ArrayLike, factor: ArrayLike, bits: int) -> Ints:
     """`floor(x factor / 2^bits + 1/2)`; both have 32 bits."""
     product = np.asarray(x, np.int64) * np.asarray(factor, np.int64)
-    result: Ints = (product + (np.int64(1) << (bits - 1))) >> bits
-    return result
+    return (product + (np.int64(1) << (bits - 1))) >> bits
 
 
 def bit_length(x: ArrayLike) -> Ints:
@@ -81,8 +80,7 @@ def _bow(f: Ints, terms: tuple[int, ...]) -> Ints:
     value = np.full_like(f, terms[-1])
     for term in terms[-2::-1]:
         value = ((value * f) >> 16) + term
-    result: Ints = (((f * (UNIT - f)) >> 16) * value) >> 16
-    return result
+    return (((f * (UNIT - f)) >> 16) * value) >> 16
 
 
 def log2(x: ArrayLike) -> Ints:
@@ -90,8 +88,7 @@ def log2(x: ArrayLike) -> Ints:
     values = np.asarray(x, np.int64)
     whole = bit_length(values) - 1
     f = ((values << (62 - whole)) >> 46) & (UNIT - 1)
-    result: Ints = whole * UNIT + f + _bow(f, LOG2_TERMS)
-    return result
+    return whole * UNIT + f + _bow(f, LOG2_TERMS)
 
 
 def exp2(x: ArrayLike) -> Ints:
@@ -99,8 +96,7 @@ def exp2(x: ArrayLike) -> Ints:
     values = np.asarray(x, np.int64)
     f = values & (UNIT - 1)
     part = UNIT - (f >> 1) - _bow(f, EXP2_TERMS)
-    result: Ints = np.where(values >> 21, 0, (part << 15) >> ((values >> 16) & 31))
-    return result
+    return np.where(values >> 21, 0, (part << 15) >> ((values >> 16) & 31))
 
 
 def inverse_root(x: ArrayLike, factor: Scale) -> Ints:

@@ -194,8 +194,7 @@ def exponents(words: NDArray[np.int16]) -> Ints:
 def values(words: NDArray[np.int16], exponent: Ints) -> Ints:
     """Words in units of 2^-5 of an exponent that none of theirs is above."""
     own = exponents(words)
-    result: Ints = (words.astype(np.int64) - own) >> (exponent - own)
-    return result
+    return (words.astype(np.int64) - own) >> (exponent - own)
 
 
 def _block(words: NDArray[np.int16], axes: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:

@@ -50,8 +50,7 @@ def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: s
 
 def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
     choose = np.maximum if layer.op == "maximum" else np.minimum
-    found: Ints = choose(first, second)
-    return found
+    return choose(first, second)
 
 
 def prelu_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, Multiplier]:

@@ -148,8 +148,7 @@ def _gemmlowp_sigmoid(x: Ints) -> Ints:
 def _gemmlowp_tanh(x: Ints, power: int) -> Ints:
     # One bit more before the point doubles the argument.
     falling = exp_of_minus(np.abs(x), bits=ONE + power + 1, word=15)
-    found: Ints = np.sign(x) * one_minus_over_one_plus(falling, word=15)
-    return found
+    return np.sign(x) * one_minus_over_one_plus(falling, word=15)
 
 
 def _word(x: Ints) -> Ints:

@@ -29,8 +29,7 @@ def nearest(size: int, wanted: int, grid: Grid) -> Ints:
         places *= np.float32(size) / np.float32(wanted)
     if grid == "align_corners":
         places += np.float32(0.5)
-    found: Ints = np.clip(np.floor(places).astype(np.int64), 0, size - 1)
-    return found
+    return np.clip(np.floor(places).astype(np.int64), 0, size - 1)
 
 
 def spacing(size: int, wanted: int, grid: Grid) -> tuple[int, int]:

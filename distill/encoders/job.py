@@ -56,9 +56,7 @@ class Job:
     @property
     def peak_rate(self) -> float:
         """Highest learning rate: wide networks want small steps."""
-        if self.shape is None:
-            return 3e-3
-        return 1.5e-3 * math.sqrt(64 / self.shape.width)
+        return 3e-3 if self.shape is None else 1.5e-3 * math.sqrt(64 / self.shape.width)
 
     def encoder(self) -> tuple[nn.Module, int]:
         """The encoder with weights from torch's random state, and the size of its embedding."""

@@ -61,9 +61,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         RunError: the file is damaged.
     """
-    if not path.exists():
-        return {}
-    return _read(path)[1]
+    return {} if not path.exists() else _read(path)[1]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

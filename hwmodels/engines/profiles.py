@@ -288,9 +288,7 @@ def _level_known(law: Law) -> Law:
     """The law without what was open of its level: a build needs so many cycles an instruction."""
     if isinstance(law, _Counted):
         return replace(law, scale=Estimate.exact(law.scale.value))
-    if isinstance(law, _Scaled):
-        return replace(law, law=_level_known(law.law))
-    return law
+    return replace(law, law=_level_known(law.law)) if isinstance(law, _Scaled) else law
 
 
 def carried(profiles: tuple[Profile, ...], file: EngineFile) -> tuple[Profile, ...]:

@@ -122,9 +122,7 @@ def dot_words(values: int, *, widened_inputs: bool) -> int:
     Widened inputs lie as taps (0, 2) and (1, 3) of each four: one tap more than a multiple of 4
     needs one word, two and three need both.
     """
-    if widened_inputs:
-        return values // 4 * 2 + min(values % 4, 2)
-    return -(-values // 2)
+    return values // 4 * 2 + min(values % 4, 2) if widened_inputs else -(-values // 2)
 
 
 def begun(steps: list[Step], storages: dict[str, Storage], outputs: list[str]) -> list[Step]:

@@ -158,9 +158,7 @@ class Model:
                 "`stride` and `bpm` out, or name a finalist, an arch.json or published:NAME"
             )
         arch = at_task(self.arch, windows.task(self.arch.task))
-        if arch == self.arch:
-            return self
-        return Model(self.name, lower(arch), arch)
+        return self if arch == self.arch else Model(self.name, lower(arch), arch)
 
     def net(self) -> QuantizedNet:
         """The quantised network.

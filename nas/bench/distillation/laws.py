@@ -129,8 +129,7 @@ def law_figures(name: LawName, parameters: Sequence[int], errors: Sequence[Float
 
 
 def _falling(name: LawName, shares: Floats, rate: float) -> Floats:
-    found: Floats = np.exp(-rate * shares) if name == "exponential" else shares**-rate
-    return found
+    return np.exp(-rate * shares) if name == "exponential" else shares**-rate
 
 
 ALONE, TAUGHT = "labels alone", "with a teacher"
