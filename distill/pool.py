@@ -114,8 +114,7 @@ class Pool:
 
 
 FACTS = "pool.json"
-ANSWERS = ("teacher.npy", "features.npy")
-"""Files of the teacher: its logits, its features."""
+ANSWERS = ("teacher.npy", "features.npy")  # files of the teacher: its logits, its features
 
 
 def open_pool(folder: Path, *, device: torch.device = CPU) -> Pool:

@@ -104,8 +104,7 @@ class Costs:
     sensors_mw: float = 0.0
 
 
-Costing = Callable[[Graph | Chain], Costs]
-"""Costs of a network."""
+Costing = Callable[[Graph | Chain], Costs]  # costs of a network
 
 
 def costing(

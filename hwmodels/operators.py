@@ -31,8 +31,7 @@ Grid = Literal["asymmetric", "half_pixel", "align_corners"]
 OPS: tuple[Op, ...] = get_args(Op)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
-GRIDS: tuple[Grid, ...] = get_args(Grid)
-"""Where a resized image is read, by ONNX's names."""
+GRIDS: tuple[Grid, ...] = get_args(Grid)  # where a resized image is read, by ONNX's names
 KINDS: dict[Kind, int] = {"int8": 1, "uint8": 1, "float32": 4}
 """Types of a tensor and their bytes; all but int8 stand at the ends of a network alone."""
 

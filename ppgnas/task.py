@@ -14,8 +14,7 @@ from ppgnas.errors import TaskError
 
 WINDOWS_S = (4, 16)
 STRIDES_S = (1, 4)
-BPM = (24, 240)
-"""What the band of the front end and the integers of the device hold."""
+BPM = (24, 240)  # what the band of the front end and the integers of the device hold
 FEWEST_CLASSES = 60
 
 

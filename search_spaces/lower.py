@@ -18,8 +18,7 @@ from ppgnas.task import TASK, Task
 from search_spaces.arch import Arch
 from search_spaces.plan import Block, Conv, Ends, Plan, plan
 
-NEWEST = "newest"
-"""The layer that leaves what is pooled where that is not the whole window."""
+NEWEST = "newest"  # the layer that leaves what is pooled where that is not the whole window
 
 # A search meets the same layers again and again: made once, they are also nothing for the garbage
 # collector to walk through. They are frozen, so graphs can share them.

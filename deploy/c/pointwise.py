@@ -15,8 +15,7 @@ from typing import NamedTuple
 from deploy.c.schedule import foot, head, in_order, quoted
 from hwmodels.generated_c.taps import LOOP, straight_words
 
-DOT_PREFIX = "ppg_dot4_"
-"""How the names of these functions begin."""
+DOT_PREFIX = "ppg_dot4_"  # how the names of these functions begin
 
 _INPUTS, _WEIGHTS, _X, _Y, _W0, _W1 = "r0", "r1", "r2", "r3", "r4", "r5"
 _A = ("r6", "r7", "r8", "r9")

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from deploy.c.schedule import foot, head, in_order, quoted
 from hwmodels.generated_c.taps import REACH, Taps
 
-TAPS_PREFIX = "ppg_taps_"
-"""How the names of these functions begin."""
+TAPS_PREFIX = "ppg_taps_"  # how the names of these functions begin
 
 _SUMS = ("r4", "r5", "r6", "r7")
 _X = ("r8", "lr")

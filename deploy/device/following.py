@@ -29,8 +29,7 @@ is the reference, and `error` that of a later block less it.
 from __future__ import annotations
 
 ONE_BITS = 24
-ONE = 2**ONE_BITS
-"""Parts of a position between samples, beside those of the nominal ratio."""
+ONE = 2**ONE_BITS  # parts of a position between samples, beside those of the nominal ratio
 
 RATE_LIMIT = ONE // 16
 _LEAD_SHARE, _RATE_SHARE = 8, 256  # of an error that a block takes away; 4 * 8^2: critical

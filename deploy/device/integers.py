@@ -15,14 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from ppgnas.errors import ExportError
 
 Ints = NDArray[np.int64]
-UNIT = 2**16
-"""Logarithms, and what `exp2` begins with, are in units of 2^-16."""
+UNIT = 2**16  # logarithms, and what `exp2` begins with, are in units of 2^-16
 
 LOG2_TERMS = (28962, -17510, 9727, -2959)
 """P of `log2(1 + f) = f + f (1 - f) P(f)`, least maximum error, in units of 2^-16."""
 
-EXP2_TERMS = (12653, -3043, 449)
-"""Q of `2^-f = 1 - f / 2 - f (1 - f) Q(f)`, likewise."""
+EXP2_TERMS = (12653, -3043, 449)  # Q of `2^-f = 1 - f / 2 - f (1 - f) Q(f)`, likewise
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,7 @@ DEAD_DEVIATION = 2 ** (PPG_FRACTION_BITS + EXPONENT_BITS) // DEAD_SHARE
 MIXED = Scale(2**30, 20)
 """The deviation of one of several PPG channels before they are added up: 2^10."""
 
-FACTOR_LIMIT = 30 * UNIT
-"""Largest logarithm of a factor of acceleration."""
+FACTOR_LIMIT = 30 * UNIT  # largest logarithm of a factor of acceleration
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from ppgnas.task import TASK, Mode, Task
 MAX_RATE_HZ = 2000
 MAX_STEPS = 1024
 MAX_PPG_CHANNELS = 3
-FIFO_S = 0.375
-"""What a slack of a second takes of bursts of both sensors."""
+FIFO_S = 0.375  # what a slack of a second takes of bursts of both sensors
 LONGEST_FIFO_S = 3.0
 DEAD_SHARE = 4
 """A PPG channel that deviates by less than 1/4 of a count after filtering carries nothing."""

@@ -21,8 +21,7 @@ FLASH_ADDRESS, FLASH_BYTES = 0x00000000, 4 << 20
 SRAM_ADDRESS, SRAM_BYTES = 0x20000000, 4 << 20
 STACK_TOP = SRAM_ADDRESS + SRAM_BYTES
 """Just above the SRAM; the stack grows down from there, behind data and bss."""
-MAILBOX = SRAM_ADDRESS + SRAM_BYTES // 2
-"""Where QEMU finds what to call."""
+MAILBOX = SRAM_ADDRESS + SRAM_BYTES // 2  # where QEMU finds what to call
 KINDS = ("code", "constants", "data", "bss")
 _INPUT_SECTIONS = {
     "code": "*(.text .text.*)",

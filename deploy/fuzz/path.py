@@ -56,12 +56,10 @@ SECONDS = 12
 SETTLED_S = 2.0
 CHUNK_S = 0.25
 WINDOWS = 12
-SETTLED = 4
-"""Windows after which a smoother believes in few classes."""
+SETTLED = 4  # windows after which a smoother believes in few classes
 LOGIT_SCALE = 0.08
 OTHER_CORES = {"M0+": "Cortex-M0+", "M3": "Cortex-M3", "M4": "Cortex-M4F", "M33": "Cortex-M33"}
-EVERY = 12
-"""One setting in so many is counted on the other cores too."""
+EVERY = 12  # one setting in so many is counted on the other cores too
 
 
 def draw(settings: int, seed: int, mode: Mode = "window") -> Iterator[PathShape]:

@@ -16,8 +16,7 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
 
-SQUARE_LEFT_SHIFT = 7
-"""Headroom that TFLite gives the inputs of SQUARED_DIFFERENCE."""
+SQUARE_LEFT_SHIFT = 7  # headroom that TFLite gives the inputs of SQUARED_DIFFERENCE
 
 
 def results(net: QuantizedNet, layer: Layer, *, rule: str = "tflm") -> Ints:

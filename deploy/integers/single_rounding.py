@@ -26,8 +26,7 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 
-RULE = "c"
-"""Name of this arithmetic among `deploy.integers.reference.RULES`."""
+RULE = "c"  # name of this arithmetic among `deploy.integers.reference.RULES`
 ADD_SHIFT = 14
 _FACTOR_MAX = 2**15 - 1
 

@@ -23,8 +23,7 @@ from ppgnas.task import TASK, Task
 _EXAMPLE = Path(__file__).parent / "text" / "example.c"
 EXAMPLE_WINDOWS = 40
 MOST_WINDOWS = 1800
-MINUTES = 5.0
-"""Of the longest calibration, unless said."""
+MINUTES = 5.0  # of the longest calibration, unless said
 _MASK = 0xFFFFFFFF
 
 

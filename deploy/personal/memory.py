@@ -90,8 +90,7 @@ CYCLES_A_WEIGHT: dict[Kind, float] = {
     "low-rank": 37.0,
 }
 HIGH = 1.6 * 1.4
-CLOCK_HZ = 480e6
-"""Of an STM32H743."""
+CLOCK_HZ = 480e6  # of an STM32H743
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 
-TEXT = "text"
-"""A field of bytes that end with a 0."""
+TEXT = "text"  # a field of bytes that end with a 0
 
 Field = int | str
 """A vector of values of so many bytes, `TEXT`, a table by name, or `[name]`: a vector of them."""

@@ -18,8 +18,7 @@ WEIGHTS = (*range(1, 5), *range(5, 9))
 """Places of the input, forget, cell and output gate's, over inputs and over outputs before."""
 BIASES = tuple(range(12, 16))
 OUTPUT_STATE, CELL_STATE = 18, 19
-INTERMEDIATES = 5
-"""Tensors of scales alone; the last one has the output's."""
+INTERMEDIATES = 5  # tensors of scales alone; the last one has the output's
 _ABSENT = {
     (1, 5): "an input gate that is one minus the forget gate",
     (9, 10, 11): "peepholes",

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 Row = tuple[int, int, int]
 MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
-PLAIN = dict.fromkeys(MASKS, 0.0)
-"""Options of a slice that says all of its rows."""
+PLAIN = dict.fromkeys(MASKS, 0.0)  # options of a slice that says all of its rows
 
 
 def rows(

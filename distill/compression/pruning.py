@@ -141,8 +141,7 @@ def narrower(arch: Arch, widths: Mapping[str, int]) -> Arch:
     return replace(arch, stem_width=width(what.stem), stages=tuple(stages), head_width=neck)
 
 
-LANES = 4
-"""Channels that leave together, and the fewest that a group keeps."""
+LANES = 4  # channels that leave together, and the fewest that a group keeps
 
 
 @torch.no_grad()

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 VARIANCE_FLOOR = 1e-6
 
 
-MOST_STEPS = 16
-"""Of features that are kept and compared: a step is half a second at least."""
+MOST_STEPS = 16  # of features that are kept and compared: a step is half a second at least
 
 
 def shortened(features: Tensor) -> Tensor:

@@ -14,8 +14,7 @@ from distill.losses.features import attention, feature, relation
 from distill.losses.line import bounded, huber, mse, pulse, rps, w1
 from ppg.readout.classes import FIRST_BPM
 
-Compute = Callable[..., Tensor]
-"""`compute(student view, batch, **settings)`."""
+Compute = Callable[..., Tensor]  # `compute(student view, batch, **settings)`
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ WITHOUT_ACCELERATION = "-ppg"
 ENSEMBLE = "ensemble:"
 ONNX = ".onnx"
 MOST_MEMBERS = 5
-TEACHER_HZ = 32
-"""What a teacher reads that is trained here; more holds nothing below 5 Hz."""
+TEACHER_HZ = 32  # what a teacher reads that is trained here; more holds nothing below 5 Hz
 
 AUTOMATIC: Mapping[str, str] = {
     "smoke": "resnet-small",

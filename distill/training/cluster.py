@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 LOCAL = "local"
 _CONNECT_S = 20.0
 
-Hands = Callable[[], int]
-"""How many jobs an executor does at once, now."""
+Hands = Callable[[], int]  # how many jobs an executor does at once, now
 
 
 @contextmanager

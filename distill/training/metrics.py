@@ -20,8 +20,7 @@ from ppgnas.tables import csv_table
 COLUMNS = ("step", "seconds", "loss", "learning_rate")
 SEARCH_COLUMNS = ("step", "arithmetic", "mae_bpm")
 SEARCH = "-search.csv"
-EVERY = 10
-"""Steps from one row to the next."""
+EVERY = 10  # steps from one row to the next
 
 
 class Write(Protocol):

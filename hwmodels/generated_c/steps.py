@@ -13,10 +13,8 @@ from hwmodels.graph import Layer
 
 StepKind = Literal["window", "separable", "dense", "pool", "generic"]
 
-BLOCK = 4
-"""Positions that are computed together."""
-UNROLLED_K = 4
-"""The dot product of a block takes this many input channels at a time."""
+BLOCK = 4  # positions that are computed together
+UNROLLED_K = 4  # the dot product of a block takes this many input channels at a time
 
 
 class Storage(NamedTuple):

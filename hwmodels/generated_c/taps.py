@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-REACH = 4095
-"""Bytes from a register that a load can reach."""
+REACH = 4095  # bytes from a register that a load can reach
 _WEIGHTS = 4  # registers for them; with odd rows half of them
 
 
@@ -62,8 +61,7 @@ class Taps(NamedTuple):
         return 8 * lines + 26
 
 
-LOOP = 4
-"""Words of one round of the loop."""
+LOOP = 4  # words of one round of the loop
 _STRAIGHT = 9
 
 

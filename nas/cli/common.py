@@ -27,8 +27,7 @@ from ppgnas.task import Mode
 Parameters = ParamSpec("Parameters")
 
 INTERRUPTED = 130
-_OUTPUTS = ("out", "plot", "page")
-"""Parameters of verbs that name what is written."""
+_OUTPUTS = ("out", "plot", "page")  # parameters of verbs that name what is written
 SEEDS = "numbers of 0 or more"
 
 

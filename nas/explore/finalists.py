@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from distill.trainer import Trainer
 
 
-ENTRANTS = 1.5
-"""Networks that are trained half way, in finalists."""
+ENTRANTS = 1.5  # networks that are trained half way, in finalists
 
 AHEAD = 1.1
 """A known network stays where it errs less than so many times the best of others: half way errors

@@ -52,8 +52,7 @@ DECISIONS = "effort.json"
 LEAST_SHARE, TELLING_S = 0.02, 0.2
 """Of a core; and how long must be measured, in the ticks of 10 ms in which work is counted."""
 
-LEAST = 0.05
-"""The share of the time that the networks get however late it is."""
+LEAST = 0.05  # the share of the time that the networks get however late it is
 
 QAT_SHARE, QAT_COST = 0.2, 2.0
 """Quantisation-aware steps to a float step, and the time of one in that of a float step."""

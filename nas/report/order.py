@@ -64,8 +64,7 @@ def order_of(cards: Mapping[int, Card]) -> Order | None:
     return Order(len(people), list(cards)[first], float(np.mean(firsts != first)))
 
 
-FEWEST = 3
-"""Finalists below which their order says nothing."""
+FEWEST = 3  # finalists below which their order says nothing
 MOST_OUTSIDE = 0.25
 """Share of finalists outside of their 90 % interval from which the forecast is in doubt."""
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-MOST_ROWS = 20
-"""Rows of a table on the terminal; the page and `--json` have all of them."""
+MOST_ROWS = 20  # rows of a table on the terminal; the page and `--json` have all of them
 
 
 def summary(found: Rescored) -> str:

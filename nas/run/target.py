@@ -121,8 +121,7 @@ def check_period(period_s: float, mode: Mode, task: Task = TASK) -> None:
 
 _AS_THEY_ARE = ("ppg_hz", "acc_hz", "ppg_channels", "smoothing")
 _POWERS = ("ppg_sensor", "accelerometer")
-AROUND = (*_AS_THEY_ARE, *_POWERS)
-"""Arguments that say what stands around a network."""
+AROUND = (*_AS_THEY_ARE, *_POWERS)  # arguments that say what stands around a network
 
 
 def take_surroundings(

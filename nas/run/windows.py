@@ -75,8 +75,7 @@ class WindowChoice:
 
 _SECONDS = Quantity("a time", {"s": 1.0}, "8s")
 
-ANY = WindowChoice()
-"""Nothing was asked."""
+ANY = WindowChoice()  # nothing was asked
 
 
 def take_windows(values: dict[str, Any], base: WindowChoice = ANY) -> WindowChoice:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 TEACHER, DISTILLED = "ppg teacher", "distilled"
 MASKED, CONTRAST = "acc masked", "acc contrast"
-ALONE = (MASKED, CONTRAST)
-"""Encoders that learnt from acceleration alone."""
+ALONE = (MASKED, CONTRAST)  # encoders that learnt from acceleration alone
 SUPERVISED, HAND, OWN_MEAN = "supervised", "hand features", "person's own mean"
 SUPERVISED_SHARES = (1.0, 0.1, 0.01)
 

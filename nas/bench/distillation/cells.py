@@ -31,8 +31,7 @@ LABELS_ALONE, DIRECT = "none", "direct"
 Quantisation = Literal["aware", "post", "float"]
 
 WIDTH = "@"
-PLAIN = ("mlp", "cornet")
-"""See `distill.baselines`."""
+PLAIN = ("mlp", "cornet")  # see `distill.baselines`
 SIZES = tuple(f"medium{WIDTH}{width}" for width in (0.2, 0.4, 0.75, 1.4, 2.4, 4.2))
 """One shape at 0.9, 2.1, 4.9, 12, 30 and 80 KB of weights."""
 

@@ -133,8 +133,7 @@ def _falling(name: LawName, shares: Floats, rate: float) -> Floats:
 
 
 ALONE, TAUGHT = "labels alone", "with a teacher"
-FEWEST_SIZES = 4
-"""A law has three constants, and one size is left out."""
+FEWEST_SIZES = 4  # a law has three constants, and one size is left out
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-"""Head and rows."""
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # head and rows
 
 ERRORS = (
     "Errors are MAE in BPM on report people, each finished network read them once; int8 with the "

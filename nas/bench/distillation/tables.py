@@ -19,10 +19,8 @@ PRESET_EFFORT: Mapping[Preset, str] = {"small": "quick", "full": "standard"}
 """Of the teacher, and of the size of the pool."""
 SEED_STUDENT = "medium@1.85"
 """As many parameters as the network that the table of `distillation` is about: 18 k."""
-SEED_PRUNING = "prune-60"
-"""To 7 k."""
-AS_PRUNED = "large@0.5"
-"""As many parameters as `prune-70` leaves of `large`, drawn by hand."""
+SEED_PRUNING = "prune-60"  # to 7 k
+AS_PRUNED = "large@0.5"  # as many parameters as `prune-70` leaves of `large`, drawn by hand
 STUDENTS = ("tiny", "medium", "large")
 SPECTRAL, MEDIUM_TEACHER = "spectral", "resnet-medium"
 ENSEMBLE = "ensemble:resnet-small,transformer-small,spectral"
@@ -36,8 +34,7 @@ MIXES = (
 PLAIN_STUDENTS = ("medium", "mlp:medium", "cornet:medium")
 """A residual network, a perceptron and a recurrent one of equal parameters, all in float."""
 PLAIN_MIXES = (HALVES, "standard", "dkd")
-FREE = ("mse", "huber")
-"""Mixes that need no teacher."""
+FREE = ("mse", "huber")  # mixes that need no teacher
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,7 @@ def read_record(path: Path, cell: Cell) -> PersonRecord | None:
     return record if record is not None and record.cell == cell else None
 
 
-LEAST_REST = 60
-"""Windows that must be left to judge on: two minutes."""
+LEAST_REST = 60  # windows that must be left to judge on: two minutes
 
 
 def unseen(model: Model, recordings: Sequence[Recording]) -> dict[str, Recording]:

@@ -21,10 +21,8 @@ from nas.bench.interval import Interval, drawn_anew
 
 DRAWS = 1000
 TIE_BPM = 0.1
-BEST = 8
-"""Networks of `precision`: as many as a search retrains at most."""
-CHOSEN = 4
-"""Networks of `regret_bpm`."""
+BEST = 8  # networks of `precision`: as many as a search retrains at most
+CHOSEN = 4  # networks of `regret_bpm`
 
 Values = NDArray[np.float64]
 

@@ -96,8 +96,7 @@ def _differing(space: SearchSpace, low: Arch, high: Arch) -> set[str]:
     return {name.split(".")[-1] for name in here if here[name] != there[name]}
 
 
-SEEDS = (0, 1)
-"""Of the whole trainings."""
+SEEDS = (0, 1)  # of the whole trainings
 
 
 @dataclass(frozen=True)

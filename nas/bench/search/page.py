@@ -98,8 +98,7 @@ def draw_bands(drawn: list[Band], *, synthetic: bool) -> go.Figure:
 
 
 LATENCIES = 8
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-"""Head and rows."""
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # head and rows
 
 SIDE_HEAD = (
     *("side", "networks by seed", "on the front", "core-minutes"),

@@ -9,8 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("torch", "numpy", "scipy", "optuna", "onnx", "onnxruntime", "ai-edge-litert")
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Microseconds of all cores in each period, or `max`."""
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of all cores in each period, or `max`
 
 
 def versions() -> dict[str, str]:

@@ -19,8 +19,7 @@ from nas.run.job import interrupt
 from nas.run.units import format_duration
 from ppgnas.parsing import printable
 
-Tick = Callable[[int, int, str], None]
-"""`tick(done, total, note)`"""
+Tick = Callable[[int, int, str], None]  # `tick(done, total, note)`
 
 _LINE_EVERY_S = 10.0
 RECENT_S = 60.0
