@@ -194,10 +194,11 @@ def _of_parts(stamp_s: Times, parts: list[slice]) -> RowTimes:
 
 
 def _rows(stamp_s: Times, steps: Times, periods: tuple[float, ...]) -> NDArray[np.float64]:
-    """`(rows,)` numbers of rows, those that are missing counted; by the period that fits best."""
+    """`(rows,)` numbers of rows, those that are missing counted; by the period that fits best, or
+    none is missing."""
     found = []
-    for period in periods:
-        row = np.append(0.0, (1 + _rows_lost(steps, period)).cumsum())
+    for lost_rows in (*(_rows_lost(steps, period) for period in periods), 0 * steps):
+        row = np.append(0.0, (1 + lost_rows).cumsum())
         off_s = stamp_s - stamp_s[0] - np.polyval(np.polyfit(row, stamp_s - stamp_s[0], 1), row)
         lost = row[-1] / (len(stamp_s) - 1) - 1
         found.append((float(off_s.std()) * (1 + UNLIKELY * abs(lost)), row))

@@ -251,3 +251,12 @@ def test_packets_whose_rate_was_changed_have_their_own_figures(rows: int, slower
     with pytest.raises(UnclearTimesError) as caught:
         row_times(np.repeat(np.cumsum(step_s), rows))
     assert f"50 and {slower} rows a second came in its halves" in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.22, 0.25])
+@pytest.mark.parametrize("hz", [25, 50])
+def test_jitter_alone_loses_no_rows(hz: int, share: float) -> None:
+    for seed in range(8):
+        off = np.random.default_rng(seed).normal(0, share, 60 * hz)
+        found = row_times(np.sort((np.arange(60 * hz) + off) / hz))
+        assert found.rate_hz == hz

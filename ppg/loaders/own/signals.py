@@ -52,6 +52,11 @@ class Series:
     stamped: bool
     hz: float | None = None
 
+    def of(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Series:
+        """Some of the rows, in that order."""
+        time_s, values, line = self.time_s[rows], self.values[rows], self.line[rows]
+        return replace(self, time_s=time_s, values=values, line=line)
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -144,7 +149,7 @@ def read_series(
     if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
         kept = kept[::-1]
-    series = Series(time_s[kept], values[kept], line[kept], base, stamped, hz)
+    series = Series(time_s, values, line, base, stamped, hz).of(kept)
     series = _in_order(table.path, series, say)
     _check_order(table.path, timing.column or "", series)
     return series
@@ -185,6 +190,7 @@ def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
     """Rows that came late or again, as a radio repeats a packet, where they belong.
 
     As they are where their times are then not even: of a clock that was set back, or two files.
+    Times that jitter by less than from row to row are sorted, and rows stay.
     """
     if np.diff(series.time_s).min() >= 0:
         return series
@@ -196,17 +202,17 @@ def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
     steps_s = np.diff(series.time_s[order])
     few = late_s.max() <= LATEST_S and (late_s > 0).mean() <= LATE
     if not few or steps_s.min() <= APART * np.median(steps_s):
-        return series
+        steps_s = np.diff(series.time_s)
+        if late_s.max() >= steps_s[np.abs(steps_s) < GAP_S].mean():
+            return series
+        back = f"go back by up to {1e3 * late_s.max():.3g} ms, less than from row to row"
+        say(f"{path.name}: its times {back}; rows stay in their order.")
+        return replace(series, time_s=np.sort(series.time_s))
     again, late = len(rows) - len(first), int((late_s > 0).sum())
     said = [f"{again} came twice and are left out"] * (again > 0)
     said += [f"{late} came late and are put in order"] * (late > 0)
     say(f"{path.name}: of {len(rows)} rows {', '.join(said)}.")
-    return replace(
-        series,
-        time_s=series.time_s[order],
-        values=series.values[order],
-        line=series.line[order],
-    )
+    return series.of(order)
 
 
 def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -364,12 +370,7 @@ def _without_doubled(path: Path, what: str, series: Series, say: Callable[[str],
         f"time of the row before (the first in line {series.line[one]}, {series.time_s[one]:.15g} "
         "s); left out."
     )
-    return replace(
-        series,
-        time_s=series.time_s[keep],
-        values=series.values[keep],
-        line=series.line[keep],
-    )
+    return series.of(keep)
 
 
 def even(

@@ -62,6 +62,31 @@ def test_a_clock_that_is_set_back_is_refused(tmp_path: Path, back_s: float) -> N
     assert "goes back from 30 s" in refusal(write(tmp_path / "a.csv", table), ANY)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("jitter", ["normal", "uniform", "arrival"])
+def test_times_that_jitter_back_by_less_than_a_step(
+    tmp_path: Path, jitter: str, seed: int
+) -> None:
+    table, said, rng = made_table(), list[str](), np.random.default_rng(seed)
+    right = read_own(write(tmp_path / "a.csv", table), ANY)
+    rows, step_s = len(table["t"]), 0.02
+    off = {
+        "normal": lambda: rng.normal(0, 0.3, rows).clip(-0.7, 0.7),
+        "uniform": lambda: rng.uniform(-0.8, 0.8, rows),
+        "arrival": lambda: rng.exponential(0.3, rows).clip(0, 1.5),
+    }[jitter]()
+    path = write(tmp_path / "b.csv", table | {"t": np.round(table["t"] + off * step_s, 4)})
+    found = read_own(path, ANY, say=said.append)
+    assert found.ppg_hz == right.ppg_hz and not found.gaps
+    assert any("less than from row to row; rows stay in their order" in one for one in said)
+    both = min(len(found.ppg), len(right.ppg)) - 10
+    alike = [
+        np.corrcoef(found.ppg[10 + lag : both + lag, 0], right.ppg[10:both, 0])[0, 1]
+        for lag in (-2, -1, 0, 1, 2)
+    ]
+    assert max(alike) > 0.95  # no two samples changed places
+
+
 @pytest.mark.parametrize(("every_s", "usable"), [(2, 27), (5, 27), (6, 27), (10, 5)])
 def test_a_heart_rate_every_five_seconds(tmp_path: Path, every_s: int, usable: int) -> None:
     table, said = made_table(), list[str]()
