@@ -286,7 +286,8 @@ def _drift_sentence(row: Looked, found: Drift) -> tuple[str, str]:
             f"labels come {abs(found.begin_s):.0f} s too {late}; ppgnas data convert --lag "
             f"{lag_s:.1f} corrects it"
         )
-    more = " (clocks do so by less: are rows missing?)" if abs(ppm) > MOST_PPM else ""
+    rather = "are rows missing?" + " Or are intervals of 1/1024 s read as ms?" * (ppm < 0)
+    more = f" (clocks do so by less: {rather})" if abs(ppm) > MOST_PPM else ""
     return "label clock drifts", (
         f"the clock of the labels drifts by {ppm:+.0f} ppm against the signal{more}: what must "
         f"be added to it goes from {found.begin_s:+.1f} to {found.end_s:+.1f} s; ppgnas data "

@@ -40,7 +40,10 @@ LARGEST_ECG = 1e30
 SLOWEST_ECG_HZ = 50.0
 TOGETHER = 0.6  # of the rows have the time of the row before: more than rows written twice
 FEW_SHARE = 0.5  # of the windows with a heart rate, below which it is said
-RR_PER_S = {"s": 1.0, "ms": 1e-3}
+TICK = "1/1024 s"  # as Bluetooth hands intervals over,
+RR_PER_S = {"s": 1.0, "ms": 1e-3, TICK: 1 / 1024}
+TICK_LONG = (1.020, 1.028)  # times of the clock beside them, where they are taken for ms
+TICK_BEATS = 60  # at least, from which that is told
 
 
 @dataclass(frozen=True)
@@ -234,11 +237,27 @@ def _of_intervals(
             f"{table.path}: the median of {name} is {median:.4g}; allowed: intervals from beat to "
             f"beat, {RR_S[0]:g} to {RR_S[1]:g} s or the same in ms. Is it the right column?"
         )
-    said = table.units.get(name, "")
-    if said.lower() != unit:
-        say(f"{table.path.name}: the intervals are in {unit}, as their median is {median:.4g}.")
+    said = table.units.get(name, "").lower()
     stamp_s = None if alone else series.time_s[fitting]
+    why = f"their median is {median:.4g}"
+    if said.replace(" ", "") == TICK.replace(" ", ""):
+        said = unit = TICK
+    elif unit == "ms" and stamp_s is not None and _in_ticks(rr[fitting], stamp_s):
+        unit, why = TICK, "in ms they would last 2.4 % longer than by the times beside them"
+    if said != unit:
+        say(f"{table.path.name}: the intervals are in {unit}, as {why}.")
     return beats_of_intervals(rr[fitting] * RR_PER_S[unit], stamp_s)
+
+
+def _in_ticks(rr_ms: NDArray[np.float64], stamp_s: NDArray[np.float64]) -> bool:
+    """Whether intervals add up to more than their clock says, by as much as a tick is shorter."""
+    beats = len(rr_ms) // 3
+    if beats < TICK_BEATS:
+        return False
+    told_s = np.cumsum(rr_ms) * 1e-3
+    spans_s, told_s = (at[beats:] - at[:-beats] for at in (stamp_s, told_s))
+    low, high = TICK_LONG
+    return bool(low < np.median(told_s / np.maximum(spans_s, 1e-9)) < high)
 
 
 def _of_ecg(path: Path, series: Series, given: float | None, say: Say) -> NDArray[np.float64]:

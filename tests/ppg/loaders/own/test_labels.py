@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.labels import activity_of_windows, beats_of_intervals
+from tests.ppg.loaders.own.tables import made_table, read_own, write
 
 RNG = np.random.default_rng(3)
 RR_S = 0.8 + 0.1 * np.sin(np.arange(600) / 20)
@@ -51,3 +56,25 @@ def test_an_activity_fills_more_than_half_of_a_window() -> None:
     names = ["rest" if t < 13 else "" if t < 20 else "walk" for t in time_s]
     found, known = activity_of_windows(names, time_s, np.array([0.0, 8.0, 12.0, 20.0]))
     assert known == ("rest", "walk") and found.tolist() == [0, 0, -1, 1]
+
+
+@pytest.mark.parametrize("unit", ["1/1024 s", "ms", "s"])
+@pytest.mark.parametrize("stamps", ["of beats", "late", "whole seconds", "none"])
+def test_units_of_intervals_by_the_clock_beside_them(
+    tmp_path: Path, stamps: str, unit: str
+) -> None:
+    beats_s, said = [0.0], list[str]()  # a rate that only rises, as of a warm-up
+    while beats_s[-1] < 300:
+        beats_s.append(beats_s[-1] + 60 / (60 + 0.2 * beats_s[-1]))
+    rr_s, at_s = np.diff(beats_s), np.array(beats_s[1:])
+    late_s = at_s + np.random.default_rng(0).uniform(0, 0.8, len(at_s))
+    told = {"of beats": at_s, "late": np.maximum.accumulate(late_s), "whole seconds": np.ceil(at_s)}
+    of_s = {"1/1024 s": 1024, "ms": 1000, "s": 1}[unit]
+    rr = np.round(rr_s * of_s) if of_s > 1 else rr_s
+    header = f"rr ({unit})" if stamps == "none" else "rr"
+    columns = {header: rr} if stamps == "none" else {"t": told[stamps], "rr": rr}
+    signals = write(tmp_path / "a.csv", made_table(seconds=300))
+    found = read_own(signals, Columns(), hr_file=write(tmp_path / "rr.csv", columns), say=said.append)
+    right = 60 + 0.2 * (found.window_start_s + 4)
+    assert np.abs(found.hr_bpm - right).mean() < 0.6  # 2.4 % would be 2.1 BPM
+    assert any(f"the intervals are in {unit}, as" in one for one in said) == (stamps != "none")
