@@ -26,21 +26,26 @@ def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet
     """
     rng = np.random.default_rng(seed)
     corners = np.random.default_rng((seed, 1))
-    activations: dict[str, tuple[float, int]] = {
-        graph.input: (0.02 * float(rng.uniform(0.8, 1.25)), int(rng.integers(-20, 20)))
+    same = _of_one_scale(graph)
+    activations = {
+        same[layer.output]: fixed
+        for layer in graph.layers
+        if (fixed := OPERATORS[layer.op].fixed_scale) is not None
     }
+    activations.setdefault(
+        same[graph.input], (0.02 * float(rng.uniform(0.8, 1.25)), int(rng.integers(-20, 20)))
+    )
     weights: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for layer in graph.layers:
         known = OPERATORS[layer.op]
         if known.keeps_scale or known.fixed_scale:
-            activations[layer.output] = known.fixed_scale or activations[layer.inputs[0]]
             continue
         point = -128 if layer.activation != "none" else int(rng.integers(-40, 40))
         scale = 0.03 * float(rng.uniform(0.8, 1.25))
         if stretch > 1.0:
             scale *= stretch ** float(corners.uniform(-1, 1))
             point = int(corners.integers(-128, 128))
-        activations[layer.output] = (scale, point)
+        activations.setdefault(same[layer.output], (scale, point))
         if known.weighted:
             shape = graph.weight_shape(layer)
             channels = graph.shape(layer.output)[-1]
@@ -50,4 +55,16 @@ def random_net(graph: Graph, seed: int, *, stretch: float = 1.0) -> QuantizedNet
             values = rng.normal(size=shape) / np.sqrt(fan_in)
             values *= spread if last else spread.reshape(-1, *[1] * (values.ndim - 1))
             weights[layer.name] = (values, rng.normal(size=channels) * 0.3)
-    return quantize(graph, weights, activations)
+    scales = {name: activations[one] for name, one in same.items() if one in activations}
+    return quantize(graph, weights, scales)
+
+
+def _of_one_scale(graph: Graph) -> dict[str, str]:
+    """For each tensor the one whose scale it has, as kernels between them keep it."""
+    same = {tensor.name: tensor.name for tensor in graph.tensors}
+    for layer in graph.layers:
+        if OPERATORS[layer.op].keeps_scale:  # but for what a choice compares
+            tied = {same[name] for name in (*layer.inputs[layer.op == "select" :], layer.output)}
+            one = min(tied, key=list(same).index)
+            same = {name: one if of in tied else of for name, of in same.items()}
+    return same

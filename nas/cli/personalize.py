@@ -84,6 +84,13 @@ def personalize(
             "head may err more than before; let the calibration hold what comes later.",
             file=sys.stderr,
         )
+    if adapted.reads_less_than_a_constant:
+        print(
+            f"Note: one constant, the mean heart rate that taught, errs by "
+            f"{adapted.constant_bpm:.2f} BPM on the rest, less than this network: it does not "
+            "read this wearer, whatever its head.",
+            file=sys.stderr,
+        )
     if out is not None:
         write_adapted(Path(out), found, wearer, adapted, recording=shown)
     if as_json:

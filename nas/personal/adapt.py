@@ -38,6 +38,7 @@ class Adaptation:
         before, after: errors on the rest of the recording with the factory head, and with the
             head that the guard leaves; None where nothing is left.
         unguarded: errors as if the guard had always said yes; None likewise.
+        constant_bpm: mean absolute error there of the mean heart rate that taught; None likewise.
         beyond: how many windows of the rest have a heart rate that did not teach.
         weights, biases: of the dense layer that the guard leaves.
     """
@@ -52,6 +53,7 @@ class Adaptation:
     before: Errors | None
     after: Errors | None
     unguarded: Errors | None
+    constant_bpm: float | None
     beyond: int
     weights: Ints = field(repr=False)
     biases: Ints = field(repr=False)
@@ -60,6 +62,14 @@ class Adaptation:
     def kept(self) -> bool:
         """Whether the head is another one than the factory's."""
         return self.guard is not None and self.guard.kept
+
+    @property
+    def reads_less_than_a_constant(self) -> bool:
+        """Whether the mean heart rate that taught errs less on the rest than the head that is
+        left."""
+        if self.after is None or self.constant_bpm is None:
+            return False
+        return self.constant_bpm < self.after.mae_bpm
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the head."""
@@ -100,8 +110,9 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
     rest, hr_bpm = wearer.rest(minutes), wearer.windows.hr_bpm
     low, high = float(hr_bpm[chosen].min()), float(hr_bpm[chosen].max())
     beyond = int(((hr_bpm[rest] < low) | (hr_bpm[rest] > high)).sum())
-    before = after = unguarded = None
+    before = after = unguarded = constant_bpm = None
     if rest.any():
+        constant_bpm = float(np.abs(hr_bpm[rest] - hr_bpm[chosen].mean()).mean())
         before = wearer.errors(head.weights, head.biases, rest)
         unguarded = wearer.errors(weights, biases, rest)
         after = unguarded if guard is not None and guard.kept else before
@@ -118,6 +129,7 @@ def adapt(wearer: Wearer, *, minutes: float, kind: PersonalKind) -> Adaptation:
         before,
         after,
         unguarded,
+        constant_bpm,
         beyond,
         weights,
         biases,

@@ -29,7 +29,6 @@ from search_spaces.space import SearchSpace
 _ARGUMENTS = {
     "flash_bytes": "budget",
     "scope": "budget_scope",
-    "also": "board",
     "period_s": "rate",
     "split_file": "split",
 }
@@ -76,9 +75,11 @@ def told(different: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
+    flat = {
         f"{name}.{key}": value for name, table in tables.items() for key, value in table.items()
     }
+    flat["target.board"] = ",".join([flat["target.board"], *flat.pop("target.also", [])])
+    return flat
 
 
 def asked_search(

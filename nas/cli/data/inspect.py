@@ -10,6 +10,7 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
 from nas.cli.data.options import reads_a_file
+from ppgnas.parsing import refuse_idle
 
 
 @verb
@@ -37,6 +38,8 @@ def inspect(
     ppgnas data inspect PPG_FieldStudy/ --each
     ppgnas data inspect recordings/ --channels 1,-3
     """
+    if as_json:
+        refuse_idle("--json lists each recording", each=each)
     from nas.cli.data.inspect_text import as_text
     from nas.run.people import read_source
     from ppg.inspection.inspection import inspect as look

@@ -17,6 +17,18 @@ from ppgnas.errors import DataError
 from ppgnas.parsing import listed
 
 _LISTS = {"ppg", "acc", "names"}
+LABELS = (
+    "lag_s",
+    "drift_ppm",
+    "hr",
+    "rr",
+    "ecg",
+    "activity",
+    "hr_file",
+    "hr_time",
+    "hr_rate_hz",
+    "hr_is",
+)
 
 
 def _options(

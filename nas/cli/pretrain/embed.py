@@ -9,7 +9,8 @@ import typer
 
 from nas.cli import options
 from nas.cli.common import emit, print_notes, verb
-from nas.cli.data.options import reads_a_file
+from nas.cli.data.options import LABELS, reads_a_file
+from ppgnas.parsing import refuse_idle
 
 
 @verb
@@ -37,6 +38,7 @@ def embed(
     ppgnas embed acc.safetensors --recording recordings/anna_1.npz --out anna.csv
     ppgnas embed acc-8kb --recording recordings/ --name anna_1 --json
     """
+    refuse_idle("embeddings need no labels", **{name: given.get(name) for name in LABELS})
     from nas.encoders.vectors import embeddings_of, find_encoder, table_of
     from nas.models.predict import find_recording
     from ppgnas.files import write_text_atomic

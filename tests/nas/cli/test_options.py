@@ -106,6 +106,18 @@ def test_what_is_given_several_times_is_given_once(
             "a teacher is trained, and no student",
         ),
         ("pretrain ppg --data x --out y --space tiny", "--space", "--size is not given"),
+        ("data inspect x --each --json", "--each", "--json lists each recording"),
+        ("embed m --recording x --hr-column hr", "--hr-column", "embeddings need no labels"),
+        (
+            "embed m --recording x --lag 1 --rr-column b --hr-is window",
+            "--lag, --rr-column, --hr-is",
+            "embeddings need no labels",
+        ),
+        (
+            "embed m --recording x --activity-column a --hr-csv b",
+            "--activity-column, --hr-csv",
+            "embeddings need no labels",
+        ),
         (
             "pretrain acc --data x --out y --teacher t --size 8KB --net large",
             "--net",

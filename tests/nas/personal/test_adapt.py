@@ -118,11 +118,15 @@ def test_each_kind(wearer: Wearer, kind: PersonalKind) -> None:
     assert found.taught_bpm == (taught.min(), taught.max())
     assert found.beyond == sum(not taught.min() <= bpm <= taught.max() for bpm in rest)
     assert "weights" not in found.to_json()
+    constant_bpm = np.abs(rest - taught.mean()).mean()
+    assert found.constant_bpm == pytest.approx(constant_bpm)
+    assert found.reads_less_than_a_constant == (constant_bpm < found.after.mae_bpm)
 
 
 def test_nothing_left_to_judge(wearer: Wearer) -> None:
     found = adapt(wearer, minutes=60.0, kind="bias")
     assert found.before is None and found.after is None and found.guard is not None
+    assert found.constant_bpm is None and not found.reads_less_than_a_constant
 
 
 def test_what_is_refused(recording: Recording, wearer: Wearer) -> None:
@@ -237,6 +241,8 @@ def test_the_verb(
     document = json.loads(out)
     assert document["guard"]["kept"] and 2 * document["beyond"] > document["before"]["windows"]
     assert "Note: most of the rest lies beyond the heart rates that taught" in err
+    worse = document["constant_bpm"] < document["after"]["mae_bpm"]
+    assert worse == ("Note: one constant, the mean heart rate that taught, errs by " in err)
     assert "lies beyond" not in run("--kind", "none")[2]
     assert code == 0 and document["kind"] == "prior" and document["memory"] is None
     assert set(document["guard"]) == {"kept", "windows", "before_bpm", "after_bpm"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.run.claim import asked_search
+from nas.run.claim import asked_search, differences, told
 from nas.run.config import ConfigError
 from nas.run.resolve import resolve
 from ppgnas.errors import RunError
@@ -50,3 +50,16 @@ def test_what_is_no_run_toml_is_refused(written: Path) -> None:
         asked_search({"config": str(written)}, out, resume=False)
     with pytest.raises(ConfigError, match="leave `config` out"):
         asked_search({"config": str(written)}, out, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("nrf5340,stm32u575", "`board`: 'stm32h743' in the run, 'nrf5340,stm32u575' asked"),
+        ("stm32h743,stm32u575", "`board`: 'stm32h743' in the run, 'stm32h743,stm32u575' asked"),
+        ("nrf5340", "`board`: 'stm32h743' in the run, 'nrf5340' asked"),
+    ],
+)
+def test_boards_are_one_option(asked: str, said: str) -> None:
+    known = resolve({"budget": "80KB"})
+    assert told(differences(resolve({"board": asked}, known), known)) == said

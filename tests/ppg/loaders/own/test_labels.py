@@ -68,13 +68,19 @@ def test_units_of_intervals_by_the_clock_beside_them(
         beats_s.append(beats_s[-1] + 60 / (60 + 0.2 * beats_s[-1]))
     rr_s, at_s = np.diff(beats_s), np.array(beats_s[1:])
     late_s = at_s + np.random.default_rng(0).uniform(0, 0.8, len(at_s))
-    told = {"of beats": at_s, "late": np.maximum.accumulate(late_s), "whole seconds": np.ceil(at_s)}
+    told = {
+        "of beats": at_s,
+        "late": np.maximum.accumulate(late_s),
+        "whole seconds": np.ceil(at_s),
+    }
     of_s = {"1/1024 s": 1024, "ms": 1000, "s": 1}[unit]
     rr = np.round(rr_s * of_s) if of_s > 1 else rr_s
     header = f"rr ({unit})" if stamps == "none" else "rr"
     columns = {header: rr} if stamps == "none" else {"t": told[stamps], "rr": rr}
     signals = write(tmp_path / "a.csv", made_table(seconds=300))
-    found = read_own(signals, Columns(), hr_file=write(tmp_path / "rr.csv", columns), say=said.append)
+    found = read_own(
+        signals, Columns(), hr_file=write(tmp_path / "rr.csv", columns), say=said.append
+    )
     right = 60 + 0.2 * (found.window_start_s + 4)
     assert np.abs(found.hr_bpm - right).mean() < 0.6  # 2.4 % would be 2.1 BPM
     assert any(f"the intervals are in {unit}, as" in one for one in said) == (stamps != "none")
