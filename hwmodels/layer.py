@@ -233,7 +233,8 @@ def without_islands(
             continue
         if not TABLE_OPS.issuperset(one.op for one in maps):
             continue
-        if {layer.inputs[0], last.output, *outputs} & {*other}:
+        inside = {one.output for one in chain[:-1]}
+        if {layer.inputs[0], last.output} & {*other} or inside & {*outputs}:
             continue
         islands[last.name] = replace(
             chain[1], name=last.name, inputs=layer.inputs, output=last.output, in_float=True

@@ -22,8 +22,8 @@ Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add
              "relu", "leaky_relu", "hard_swish", "quantize", "dequantize", "mul", "sub", "concat",
              "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
              "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
-             "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "lstm",
-             "batch_matmul", "select"]  # fmt: skip
+             "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square",
+             "sqrt", "lstm", "batch_matmul", "select"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -189,6 +189,8 @@ OPERATORS: dict[Op, Operator] = {
     "log": Operator(("LOG",), 2, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
     "rsqrt": Operator(("RSQRT",), 2, "", "", "same", table_bytes=256, assumed=_SIGMOID),
     "neg": Operator(("NEG",), 1, "", "Neg", "same", table_bytes=256, assumed=_RESCALED),
+    "square": Operator(("SQUARE",), 1, "", "", "same", table_bytes=256, assumed=_RESCALED),
+    "sqrt": Operator(("SQRT",), 1, "", "", "same", table_bytes=256, assumed=_LOOKED_UP),
     # Cycles of one product: with few inputs and units the five curves of a unit take most of them.
     "lstm": Operator(("UNIDIRECTIONAL_SEQUENCE_LSTM",), 1, "UnidirectionalSequenceLSTMOptions",
                      "LSTM", "sequence", IMAGE, weighted=True, table_bytes=576,
@@ -201,6 +203,8 @@ OPERATORS: dict[Op, Operator] = {
                        keeps_scale=True, assumed=_assumed((40.0, 4.0, 200.0), 3072.0)),
 }  # fmt: skip
 
+FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square"})
+"""Those that no runtime has in int8."""
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)
 """Those that map one int8 value to another."""
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)

@@ -198,6 +198,22 @@ def _neg(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     return _real(net, layer, np.negative)
 
 
+def _square(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    return _real(net, layer, np.square)
+
+
+def _sqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """Of less than nothing int8's smallest value; the int8 kernel cuts, and does not round."""
+    if layer.in_float:
+        return _real(net, layer, lambda x: np.where(x >= 0, np.sqrt(np.maximum(x, 0)), -np.inf))
+    (scale, zero_point), (out_scale, out_zero) = (
+        net.activations[name] for name in (layer.inputs[0], layer.output)
+    )
+    x = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
+    root = np.trunc(np.sqrt(np.maximum(x, 0)) / np.float32(out_scale)) + out_zero
+    return _int8(np.where(x >= 0, root, -128))
+
+
 def _exp(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     return _real(net, layer, np.exp)
 
@@ -269,6 +285,8 @@ TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "gelu": _gelu,
     "exp": _exp,
     "neg": _neg,
+    "square": _square,
+    "sqrt": _sqrt,
     "log": _log,
     "abs": _abs,
     "rsqrt": _rsqrt,

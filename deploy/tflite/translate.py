@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from deploy.tflite import lstm, slices
-from deploy.tflite.forms.islands import float_tensors
+from deploy.tflite.forms.islands import MAPS, float_tensors
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
 from hwmodels.operators import (
     ACTIVATIONS,
+    FLOAT_OPS,
     OPERATORS,
     PADDINGS,
     TFLITE_OPS,
@@ -189,29 +190,26 @@ class Translator:
         islands = self._islands
         for tensor in inputs:
             constant = self._stored.tensors[tensor].content is not None
+            end = tensor in islands or self._ends(op, tensor, self._stored.inputs)
+            self._check_activation(tensor, end=end, scalar=constant)
             if constant and len(inputs) == 1:
                 raise self._fail(
                     f"it reads the constant {self._names[tensor]!r}; only activations have a "
                     "cost there. Fold the constant into a layer before conversion"
                 )
-            self._check_activation(
-                tensor,
-                end=tensor in islands or self._ends(op, tensor, self._stored.inputs),
-                scalar=constant,
-            )
         end = target in islands or self._ends(op, target, self._stored.outputs)
         if op == "dequantize" and not end:
             left = {o.name for o in self._stored.operators if target in o.inputs}
             raise self._fail(
                 f"the converter left what follows in float: {', '.join(sorted(left))}; allowed: "
-                "a single operator that maps values one by one, then QUANTIZE. Write that part "
-                "with other layers and convert again"
+                f"one of {', '.join(sorted(MAPS))}, then QUANTIZE. Write that part with other "
+                "layers and convert again"
             )
         self._check_activation(target, end=end)
-        if op == "neg" and target not in islands:
+        if op in FLOAT_OPS and target not in islands:
             raise self._fail(
-                "it negates int8 values, which TFLM does not; convert again with TensorFlow 2, "
-                "which leaves it in float between DEQUANTIZE and QUANTIZE"
+                "it reads int8 values, and TFLM has it in float alone; write that part with other "
+                "layers, or leave it in float between DEQUANTIZE and QUANTIZE"
             )
         shapes = [self._shape(tensor) for tensor in (*inputs, target)]
         if not {len(shape) for shape in shapes} <= set(known.ranks):

@@ -24,7 +24,7 @@ from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.parse import PROGRAM
 from hwmodels.arena import ALIGNMENT, Plan
 from hwmodels.graph import Layer
-from hwmodels.operators import OPERATORS
+from hwmodels.operators import FLOAT_OPS, OPERATORS
 from ppgnas.errors import ExportError
 
 _ALIGNMENT_BYTES = 16
@@ -279,7 +279,7 @@ class _Writer:
             raise ExportError(
                 f"layer {layer.name!r}: select is two operators; keep the file it is from"
             )
-        if layer.op == "neg" or (layer.in_float and layer.op in IN_FLOAT and not stays):
+        if layer.op in FLOAT_OPS or (layer.in_float and layer.op in IN_FLOAT and not stays):
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )

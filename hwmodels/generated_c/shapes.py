@@ -180,7 +180,9 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
 
 
 _SAME_LOOPS: dict[Op, Op] = {
-    **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg"), "logistic"),
+    **dict.fromkeys(
+        ("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square", "sqrt"), "logistic"
+    ),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     "sum": "mean",
     **dict.fromkeys(("maximum", "minimum", "prelu", "select"), "mul"),

@@ -21,7 +21,7 @@ from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
 from deploy.tflite.slices import PLAIN
 
 Shape = tuple[int, ...]
-_PARTS = 16  # at most, of one tensor that is joined
+_PARTS = 64  # at most, of one tensor that is joined
 _LARGEST = 2**20  # bytes of a tensor that is filled
 
 
@@ -311,7 +311,7 @@ def _reduced(model: Rewritten, operator: StoredOperator) -> bool:
         (ones if size == 1 else gone if axis in (a % len(shape) for a in axes) else kept).append(
             axis
         )
-    if not gone or not kept or kept == [len(shape) - 1] or 0 not in ones:
+    if not gone or kept == [len(shape) - 1] or 0 not in ones:
         return False
     order = [*ones, *gone, *kept]
     if order != sorted(order):

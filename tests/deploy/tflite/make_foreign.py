@@ -3,8 +3,7 @@
     python -m venv tf && tf/bin/pip install tensorflow-cpu
     tf/bin/python tests/deploy/tflite/make_foreign.py tests/deploy/tflite/files
 
-Not a dependency of the tests, which read the stored files (see files/README.md). Weights are
-random; a file is a few kilobytes.
+Tests read the stored files (see files/README.md). Weights are random; a file is a few kilobytes.
 """
 
 from __future__ import annotations
@@ -311,16 +310,25 @@ def heart_softmax(x: Tensor) -> Tensor:
     return k.Softmax()(x)
 
 
+def expected(x: Tensor) -> Tensor:
+    """A mean of heart rates by their probabilities: a sum over all that is left."""
+    share = k.Dense(12, "softmax")(k.GlobalAveragePooling1D()(k.Conv1D(6, 3)(x)))
+    return keras.ops.sum(share * np.arange(30.0, 90, 5), axis=-1, keepdims=True)
+
+
+def powers(x: Tensor) -> Tensor:
+    """Squares, which converters leave in float, and a root, which the newest do not."""
+    x = keras.ops.square(k.RMSNormalization()(k.Conv1D(8, 3)(x)))
+    return k.Dense(6)(keras.ops.sqrt(keras.ops.mean(x, axis=1) + 1e-3))
+
+
 SERIES, IMAGE, WINDOW = (48, 4), (16, 16, 3), (128, 4)
-_IMAGE = (
-    convolutions, grouped, multiplier, pyramid, resized, segmented, faces, passthrough,
-    landmarks,
-)  # fmt: skip
+_IMAGE = (convolutions, grouped, multiplier, pyramid, resized, segmented, faces, passthrough,
+          landmarks)  # fmt: skip
 _SERIES = (
     zero_channel, concatenated, squashed, gated_product, wavenet, constants, sliced, last_step,
     permuted, subtracted, moved, exponential, attention, transformer, weighed, reversed_steps,
-    autoencoder, selected, gelu, layernorm, groupnorm,
-)  # fmt: skip
+    autoencoder, selected, gelu, layernorm, groupnorm, expected, powers)  # fmt: skip
 MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
     (mlp, (40,), ("int8", "float", "uint8")),
     (tcn, SERIES, ("int8", "float", "dynamic")),
