@@ -168,7 +168,9 @@ class _File(NamedTuple):
             raise self.bad(key, wrong, "finite numbers", step)
         physical = scaled.astype(np.float32) if key == "acc" else as_stored(scaled)
         if (physical == physical[0]).all():
-            seen = f"is constant ({physical[0, 0]:g}) in all {physical.shape[1]} channels"
+            alone = physical.shape[1] == 1
+            seen = f"is constant ({physical[0, 0]:g})"
+            seen += "" if alone else f" in all {physical.shape[1]} channels"
             step = "The sensor was off: leave the recording out"
             step += ", or write it without acc." if key == "acc" else "."
             raise self.bad(key, seen, "a signal that varies in at least one channel", step)

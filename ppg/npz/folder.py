@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from ppg.identity import check_people
 from ppg.npz.fields import HOW_TO_FIX, OPTIONAL, REQUIRED, SIGNALS, Arrays, labelled, recording_of
 from ppg.recording import Entry, Recording
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -172,8 +173,8 @@ def write_folder(out: Path, recordings: Sequence[Recording]) -> list[Path]:
     there = [file for file in files if file.exists()]
     if there:
         raise DataError(
-            f"{there[0]}: is there already ({len(there)} such files); nothing was written. Choose "
-            "another folder, give a .csv another name, or remove them."
+            f"{there[0]}: is there already ({counted(len(there), 'such file')}); nothing was "
+            "written. Choose another folder, give a .csv another name, or remove them."
         )
     if len(set(files)) < len(files):
         twice = next(file for file in files if files.count(file) > 1)

@@ -123,6 +123,6 @@ def write_guess(folder: Path, *, as_json: bool) -> None:
         emit({"file": str(file), "recordings": count, "notes": notes})
         return
     print(
-        f"{count} recordings in {file}; check who is who and what is read, then: "
+        f"{counted(count, 'recording')} in {file}; check who is who and what is read, then: "
         f"ppgnas data convert {shlex.quote(str(folder))} OUT"
     )

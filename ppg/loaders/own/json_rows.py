@@ -12,6 +12,7 @@ from ppg.loaders.own.table import Table, table_of
 from ppgnas.errors import DataError
 
 DEEPEST = 8
+LOOKED = 100  # rows of a list
 
 
 def is_json(path: Path, start: bytes) -> bool:
@@ -58,11 +59,15 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:
-    """Names and texts of the cells of a row: `acc.x` is `acc x`, and so are three in a list."""
+    """Names and texts of the cells of a row: `acc.x` is `acc x`, and so are three in a list, and a
+    list of such lists."""
     if deep > DEEPEST:
         raise ValueError(f"more than {DEEPEST} objects within each other")
-    if isinstance(value, list) and len(value) == 3 and "acc" in name.lower():
-        value = dict(zip("xyz", value, strict=True))
+    if isinstance(value, list) and "acc" in name.lower():
+        if value and all(isinstance(one, list) and len(one) == 3 for one in value[:LOOKED]):
+            value = [list(axis) for axis in zip(*value, strict=True)]
+        if len(value) == 3:
+            value = dict(zip("xyz", value, strict=True))
     if isinstance(value, dict):
         named = ((f"{name} {key}".strip(), inner) for key, inner in value.items())
         return [cell for key, inner in named for cell in _flat(key, inner, deep + 1)]

@@ -28,6 +28,7 @@ from ppg.loaders.own.columns import Columns, guess
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Rows, Table
 from ppg.plausible import SLOWEST_HZ
+from ppgnas.counts import counted
 from ppgnas.errors import DataError
 
 LOOKED = 200  # lines that tell the form
@@ -169,8 +170,8 @@ def _table(path: Path, numbered: serial.Lines, clock: Mapping[int, str]) -> Tabl
     if words:
         shown = dict(numbered)[words[0]].strip()[:40]
         notes.append(
-            f"{path.name}: {len(words)} lines among the rows are words and are left out (line "
-            f"{words[0]}: {shown!r})."
+            f"{path.name}: {counted(len(words), 'line')} of words among the rows, left out "
+            f"(line {words[0]}: {shown!r})."
         )
     comma, told = form.decimal_comma, tuple(notes)
     return Table(path, cells_of, np.array(at), units=units, decimal_comma=comma, notes=told)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ppg.loaders.own import json_rows
 from ppg.loaders.own.clocks import hours_apart
 from ppg.loaders.own.columns import Columns, guess
 from ppg.loaders.own.grouping import _people
+from ppg.loaders.own.read import read_recordings
+from ppg.loaders.own.recipe import Recipe
 from tests.ppg.loaders.own.tables import made_table, read_own, refusal, write
 
 ANY = Columns()
@@ -277,3 +282,18 @@ def test_a_last_line_that_is_cut_off_is_left_out(tmp_path: Path, separator: str)
     lines = text.split("\n")
     path.write_text("\n".join([*lines[:9], lines[9][:6], *lines[10:]]))
     assert "line 10 has" in refusal(path, ANY)
+
+
+@pytest.mark.parametrize("form", ["rows", "axes", "object"])
+def test_acceleration_in_lists_of_json(tmp_path: Path, form: str) -> None:
+    table = made_table()
+    axes = [table[name].tolist() for name in ("ax", "ay", "az")]
+    acc: Any = {"rows": [*zip(*axes, strict=True)], "axes": axes}.get(form)
+    acc = dict(zip("xyz", axes, strict=True)) if acc is None else acc
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"ppg": table["green"].tolist(), "acc": acc}))
+    recipe = Recipe(Columns(), subject="anna", rate_hz=50.0)
+    (found,) = read_recordings(path, recipe, open_table=json_rows.read, say=lambda _: None)
+    right = read_own(write(tmp_path / "a.csv", table), Columns())
+    assert found.acc is not None and right.acc is not None and found.acc_hz == 50
+    np.testing.assert_allclose(found.acc, right.acc, atol=1e-5)
