@@ -6,8 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,30 @@ from typing import Any
 def write_bytes_atomic(path: Path, content: bytes) -> None:
     """Write `content` to `path` through a temporary neighbour and a rename.
 
+    Who may read it is as before, or as the umask says. A link is replaced, and not followed: runs
+    are handed around.
+
     Raises:
-        OSError: the disk is full or the folder cannot be written; `path` is then unchanged.
+        OSError: the disk is full, the folder cannot be written, or `path` is a device or a pipe;
+            it is then unchanged.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    there = path.exists()
+    if (there and not path.is_file()) or path.parent == Path("/dev"):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, and no file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        if there:
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

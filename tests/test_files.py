@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from ppgnas.files import cache_folder, content_of, text_of
+from ppgnas.files import cache_folder, content_of, text_of, write_bytes_atomic
 from tests.nas.cli.leaving import leave
 
 
@@ -48,3 +49,44 @@ def test_no_document_is_read_beyond_what_one_can_hold(
 def test_a_device_without_end_is_no_document() -> None:
     with pytest.raises(OSError, match="it has more than 256 MB: '/dev/zero'"):
         content_of(Path("/dev/zero"))
+
+
+def test_who_may_read_a_file_is_the_umask_or_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for umask, mode in ((0o077, 0o600), (0o022, 0o644), (0o027, 0o640)):
+        before = os.umask(umask)
+        try:
+            write_bytes_atomic(path, b"1")
+        finally:
+            os.umask(before)
+        assert path.stat().st_mode & 0o777 == mode
+        path.unlink()
+    path.touch()
+    path.chmod(0o660)
+    write_bytes_atomic(path, b"2")
+    assert path.stat().st_mode & 0o777 == 0o660 and path.read_bytes() == b"2"
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null"), Path("/dev/stdout"), Path("/dev/new")):
+        with pytest.raises(OSError, match="it is a device or a pipe, and no file"):
+            write_bytes_atomic(path, b"1")
+    assert (tmp_path / "pipe").is_fifo() and Path("/dev/null").is_char_device()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"kept")
+    (tmp_path / "link").symlink_to("kept")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("link", "loop"):
+        write_bytes_atomic(tmp_path / name, b"new")
+        assert not (tmp_path / name).is_symlink() and (tmp_path / name).read_bytes() == b"new"
+    assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
+def test_a_long_name_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 250)
+    write_bytes_atomic(path, b"1")
+    assert path.read_bytes() == b"1"

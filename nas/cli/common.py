@@ -47,9 +47,9 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             if isinstance(value, list) and len(set(value)) < len(value):
                 twice = max(value, key=value.count)
                 _leave(_with_options(f"`{name}` is {twice!r} twice; give it once", function), 2)
-        if same := _one_place(kwargs):
-            _leave(_with_options(same, function), 2)
         try:
+            if same := _one_place(kwargs):
+                _leave(_with_options(same, function), 2)
             function(*args, **kwargs)
         except PpgnasError as error:
             _leave(_with_options(str(error), function), error.exit_code)
@@ -64,6 +64,10 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             _leave(_misplaced(error), 2)
         except OSError as error:
             _leave(_describe(error), 1)
+        except RuntimeError as error:
+            if "Symlink loop" not in str(error):  # as Path.resolve says before Python 3.13
+                raise
+            _leave(f"{error}: this link leads to itself. Name a file or a folder", 2)
         except MemoryError as error:
             _leave(
                 f"there is not enough memory ({str(error) or 'no more was to be had'}). See that "

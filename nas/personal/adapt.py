@@ -19,7 +19,7 @@ from nas.models.folder import PARITY_WINDOWS
 from nas.models.names import Model, ModelError
 from nas.personal.calibration import Errors, PersonalKind, Wearer
 from nas.run.card import Card, FileFacts, InC, Personal
-from nas.run.folder import check_free, new_folder
+from nas.run.folder import new_folder, new_place
 from ppgnas.errors import ExportError
 from ppgnas.files import write_json_atomic
 
@@ -148,7 +148,7 @@ def write_adapted(
 
     Raises:
         ModelError: the model has no card.
-        RunError: `out` exists.
+        RunError: `out` exists, or another process writes it.
         ExportError: the files do not equal the integer reference.
     """
     card = model.card()
@@ -157,7 +157,6 @@ def write_adapted(
             f"{model.name} has no card, so no folder can be written of it; name a finalist as "
             "RUN:ID, or the folder that `ppgnas train` wrote"
         )
-    check_free(out)
     low, high = adapted.taught_bpm
     told = (
         f"Adapted to the wearer of {recording}: errors on search and report people are those of "
@@ -169,7 +168,7 @@ def write_adapted(
     known = card if model.run is None else model.run.document()
     learnt = () if card.personal is None else card.personal.people
     net = with_head(model.net(), adapted.weights, adapted.biases)
-    with new_folder(out) as folder:
+    with new_place(out), new_folder(out) as folder:
         write_json_atomic(folder / "arch.json", model.arch.to_json())
         x = wearer.windows.spread(PARITY_WINDOWS)
         written = write_package(folder, net, name=card.id, x=x, mode=card.mode)

@@ -53,7 +53,8 @@ _RUN = (
 )
 _DATA = (
     (3, "data inspect {it}"),
-    (2, "data inspect {it} --each --json"),
+    (1, "data inspect {it} --each"),
+    (1, "data inspect {it} --json"),
     (3, "data convert {it} {out}/npz"),
     (1, "evaluate {world}/run:1 --data {it}"),
     (1, "train {world}/arch.json --data {it} --out {out}/net --effort smoke"),

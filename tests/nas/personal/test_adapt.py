@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,10 +27,11 @@ from nas.personal.calibration import (
     Wearer,
     kind_of,
     wearer_of,
+    wearer_of_model,
 )
 from nas.run.card import Card
 from nas.run.config import TrainConfig
-from nas.run.folder import RunDir
+from nas.run.folder import RunDir, new_place
 from nas.run.job.progress import Progress, Silent
 from nas.run.people import People
 from ppg.npz.folder import write_recording
@@ -289,3 +291,23 @@ def test_a_reference_that_froze_is_told(
         assert (
             "the heart rate is 142 BPM in each window from 62" in capsys.readouterr().err
         ) is told
+
+
+@pytest.mark.parametrize("there", ["a folder", "a file", "another process"])
+def test_a_place_that_is_taken(
+    there: str, tmp_path: Path, trained: Path, recording: Recording
+) -> None:
+    """Two at a time had left a folder with files of neither."""
+    model = find_model(str(trained))
+    wearer = wearer_of_model(model, recording)
+    adapted = adapt(wearer, minutes=2.0, kind="prior")
+    out = tmp_path / "anna"
+    writing = nullcontext() if there != "another process" else new_place(out)
+    if there == "a folder":
+        out.mkdir()
+    elif there == "a file":
+        out.touch()
+    said = "is in use by another ppgnas" if there == "another process" else "stays as it is"
+    with writing, pytest.raises(RunError, match=said):
+        write_adapted(out, model, wearer, adapted, recording="own/anna")
+    assert {path.name for path in tmp_path.iterdir()} <= {"anna", ".anna.lock"}
