@@ -304,14 +304,14 @@ def _reduced(model: Rewritten, operator: StoredOperator) -> bool:
         or not -len(shape) <= min(axes) <= max(axes) < len(shape)
     ):
         return False
+    last, reduced = len(shape) - 1, {axis % len(shape) for axis in axes}
     gone: list[int] = []
     kept: list[int] = []
     ones: list[int] = []
     for axis, size in enumerate(shape):
-        (ones if size == 1 else gone if axis in (a % len(shape) for a in axes) else kept).append(
-            axis
-        )
-    if not gone or kept == [len(shape) - 1] or 0 not in ones:
+        (ones if size == 1 else gone if axis in reduced else kept).append(axis)
+    as_it_is = kept == [last] or not (kept or last in reduced)
+    if not gone or as_it_is or 0 not in ones:
         return False
     order = [*ones, *gone, *kept]
     if order != sorted(order):
