@@ -12,6 +12,7 @@ from nas.cli.common import print_notes, verb
 from nas.cli.main import main
 from ppgnas.errors import DataError
 from ppgnas.files import write_text_atomic
+from tests.nas.cli.leaving import leave
 
 
 @verb
@@ -155,3 +156,16 @@ def test_want_of_memory_is_told(
         reads()
     told = capsys.readouterr().err
     assert f"{why}). See that no file is far larger" in told
+
+
+@pytest.mark.parametrize(
+    "line", ["report loop", "data inspect loop", "export published:tiny --out loop"]
+)
+def test_a_link_that_leads_to_itself_is_one_message(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    assert leave(*line.split()) in (1, 2)
+    told = capsys.readouterr().err
+    assert told.startswith("ppgnas: ") and told.count("\n") == 1 and "Traceback" not in told
