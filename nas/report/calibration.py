@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def _draw_parity(found: Calibration) -> go.Figure:
     before, held_out, band = found.before, found.held_out, found.network
-    drawn = figure(640, "predicted cycles", "measured cycles", synthetic=False)
-    drawn.update_layout(xaxis_type="log", yaxis_type="log")
+    axes, log = ("predicted cycles", "measured cycles"), {"type": "log"}
+    drawn = figure(640, *axes, synthetic=False, xaxis=log, yaxis=log)
     ends = [min(before.measured) / 1.5, max(before.measured) * 1.5]
     for factor, name in ((1.0, "equal"), (band.low, "90 % low"), (band.high, "90 % high")):
         drawn.add_scatter(

@@ -33,13 +33,13 @@ def figure(
 
     Args:
         synthetic: True stamps the figure, so that a saved picture says so, too.
-        **layout: Plotly layout, laid over the common one.
+        **layout: Plotly layout, laid over the common one; lines across the plot are `shapes`.
     """
     import plotly.graph_objects as go
 
     axis = {"gridcolor": "#E6E9ED", "linecolor": "#C3CAD2", "zeroline": False, "automargin": True}
-    # All at once: an update takes ten times as long.
-    look = {
+    # All at once: each update takes as long again.
+    look: dict[str, Any] = {
         "template": go.layout.Template(),
         "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "color": INK},
         "paper_bgcolor": "white",
@@ -60,10 +60,26 @@ def figure(
         "xaxis": {**axis, "title": {"standoff": 8, "text": x or None}},
         "yaxis": {**axis, "title": {"standoff": 8, "text": y or None}},
     }
-    drawn = go.Figure(layout=look)
-    drawn.update_layout(**layout)
+    for key, value in layout.items():
+        look[key] = {**look[key], **value} if isinstance(look.get(key), dict) else value
     if synthetic:
         paper = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}
         words = {"text": "synthetic data", "font": {"color": RED, "size": 12}}
-        drawn.add_annotation(**paper, **words, yanchor="bottom", showarrow=False)
-    return drawn
+        stamp = {**paper, **words, "yanchor": "bottom", "showarrow": False}
+        look["annotations"] = [*look.get("annotations", []), stamp]
+    return go.Figure(layout=look)
+
+
+UPRIGHT = {"xref": "x", "yref": "y domain"}
+LEVEL = {"xref": "x domain", "yref": "y"}
+"""Where lines across the plot and the words beside them stand."""
+
+
+def upright(x: float, **line: Any) -> dict[str, Any]:
+    """A shape: a line from end to end of the plot; `add_vline` takes five times as long."""
+    return {"type": "line", **UPRIGHT, "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
+
+
+def level(y: float, **line: Any) -> dict[str, Any]:
+    """The same from side to side."""
+    return {"type": "line", **LEVEL, "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line}

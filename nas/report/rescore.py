@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from nas.explore.rescored import FinalistRow, Rescored, Row
-from nas.report.figures import GREY, INK, RED, SERIES, figure, label
+from nas.report.figures import GREY, INK, RED, SERIES, figure, label, level, upright
 from nas.report.page import (
     COSTS,
     Menu,
@@ -245,11 +245,11 @@ def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
         budget = None
     values += [] if budget is None else [budget]
 
-    def level(value: float) -> float:
+    def place(value: float) -> float:
         """Where a value stands; Plotly counts along a logarithmic axis in exponents."""
         return math.log10(value / divisor) if log else value / divisor
 
-    low, high = level(min(values)), level(max(values))
+    low, high = place(min(values)), place(max(values))
     pad = 0.05 * (high - low) or max(abs(high) * 0.1, 1e-9)
     top, span = high + pad, high - low + 2 * pad
     margin = {"l": 190, "r": 190, "t": 46, "b": 24}
@@ -268,16 +268,20 @@ def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
         write(f"<b>{label(words)}</b>", x, -30)
     write(f"{title} ({unit}), {'logarithmic' if log else 'linear'}", 0.5, -30)
     if budget is not None:
-        y_px = (top - level(budget)) / span * _PLOT_PX - 10
+        y_px = (top - place(budget)) / span * _PLOT_PX - 10
         write(f"budget {cost(key, budget)}", 0.5, y_px, RED)
     named = [row for row, kind in info.lines if kind == "finalist"]
     for x, values in ((0, [r.before[key] for r in named]), (1, [r.after[key] for r in named])):
-        wanted = [(top - level(value)) / span * _PLOT_PX for value in values]
+        wanted = [(top - place(value)) / span * _PLOT_PX for value in values]
         for row, value, y_px in zip(named, values, _spread(wanted), strict=True):
             write(f"finalist {row.finalist}: {cost(key, value)}", x, y_px)
+    lines = [upright(x, color=GREY, width=1) for x in (0, 1)]
+    if budget is not None:
+        lines.append(level(budget / divisor, color=RED, width=2, dash="dash"))
     drawn = figure(
         height_px,
         synthetic=info.synthetic,
+        shapes=lines,
         margin=margin,
         showlegend=False,
         xaxis={"visible": False, "fixedrange": True, "range": [0, 1]},
@@ -289,10 +293,6 @@ def _draw_slope(info: _SlopeInfo, key: str) -> go.Figure:
         },
         annotations=notes,
     )
-    for x in (0, 1):
-        drawn.add_vline(x=x, line={"color": GREY, "width": 1})
-    if budget is not None:
-        drawn.add_hline(y=budget / divisor, line={"color": RED, "width": 2, "dash": "dash"})
     drawn.add_traces([_line(row, kind, key) for row, kind in info.lines])
     return drawn
 

@@ -18,7 +18,7 @@ from nas.bench.distillation.figures import BenchFigures, Difference, RowFigures,
 from nas.bench.distillation.laws import ALONE, Fitted
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
-from nas.report.figures import BLUE, GREY, ORANGE, RED, figure, label
+from nas.report.figures import BLUE, GREY, ORANGE, RED, figure, label, upright
 from nas.run.units import format_bytes
 from ppgnas.tables import counted, markdown_table, text_table
 
@@ -321,7 +321,16 @@ def bars(found: BenchFigures) -> list[Bar]:
 def draw_bars(drawn: list[Bar], *, synthetic: bool) -> go.Figure:
     """One line a row; zero is the control."""
     height = FRAME_PX + ROW_PX * len(drawn)
-    out = figure(height, "BPM to the control, raw; below zero is better", synthetic=synthetic)
+    out = figure(
+        height,
+        "BPM to the control, raw; below zero is better",
+        synthetic=synthetic,
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": [label(bar.name) for bar in reversed(drawn)],
+        },
+        shapes=[upright(0, width=1)],
+    )
     for verdict, colour in _COLOURS.items():
         own = [bar for bar in drawn if bar.verdict == verdict]
         if own:
@@ -336,9 +345,6 @@ def draw_bars(drawn: list[Bar], *, synthetic: bool) -> go.Figure:
                     "arrayminus": [bar.bpm.value - bar.bpm.low for bar in own],
                 },
             )
-    out.add_vline(x=0, line={"width": 1})
-    order = [label(bar.name) for bar in reversed(drawn)]
-    out.update_yaxes(categoryorder="array", categoryarray=order)
     return out
 
 

@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.explore.spread import evenly
-from nas.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, RED, figure, label
+from nas.report.figures import (
+    BLUE,
+    GREY,
+    INK,
+    LEVEL,
+    ORANGE,
+    PURPLE,
+    RED,
+    figure,
+    label,
+    level,
+    upright,
+)
 from nas.report.loading import Finalist, RunData
 from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu, places
@@ -97,8 +109,22 @@ def _bland_altman_info(finalist: Finalist) -> Agreement | None:
 def _draw_windows(info: Agreement, *, synthetic: bool) -> go.Figure:
     named = min(len(_NAMED), len(info.people))
     axes = ("mean of estimate and reference (BPM)", "estimate \u2212 reference (BPM)")
-    drawn = figure(470, *axes, synthetic=synthetic, showlegend=True)
-    drawn.update_layout(legend_traceorder="reversed")
+    low, high = info.limits_bpm
+    lines, words = [], []
+    for value, dash in ((low, "dash"), (info.bias_bpm, "solid"), (high, "dash")):
+        lines.append(level(value, color=INK, width=1.5, dash=dash))
+        word = {"text": f"{value:+.1f}", "x": 1, "xanchor": "right", "y": value}
+        word |= {"yanchor": "top" if value == low else "bottom", "showarrow": False}
+        words.append({**LEVEL, **word, "bgcolor": "rgba(255,255,255,0.7)"})
+    drawn = figure(
+        470,
+        *axes,
+        synthetic=synthetic,
+        showlegend=True,
+        legend={"traceorder": "reversed"},
+        shapes=lines,
+        annotations=words,
+    )
     for index in [named, *reversed(range(named))]:
         rest = index == named
         mask = info.person >= named if rest else info.person == index
@@ -114,25 +140,21 @@ def _draw_windows(info: Agreement, *, synthetic: bool) -> go.Figure:
             else {"color": _NAMED[index], "size": 6, "opacity": 0.75},
             hovertemplate="%{y:+.1f} BPM at %{x:.0f}",
         )
-    low, high = info.limits_bpm
-    for value, dash in ((low, "dash"), (info.bias_bpm, "solid"), (high, "dash")):
-        drawn.add_hline(
-            y=value,
-            line={"color": INK, "width": 1.5, "dash": dash},
-            annotation_text=f"{value:+.1f}",
-            annotation_position=f"{'bottom' if value == low else 'top'} right",
-            annotation_bgcolor="rgba(255,255,255,0.7)",
-        )
     return drawn
 
 
 def _draw_limits(info: Agreement, *, synthetic: bool) -> go.Figure:
     people = info.people[:MOST_PEOPLE]
     names = [label(p.person) for p in people]
-    drawn = figure(max(300, 90 + 24 * len(people)), "bias and limits (BPM)", synthetic=synthetic)
-    drawn.update_xaxes(zeroline=True)
-    drawn.update_yaxes(places(names, pad=0.6))
-    drawn.add_scatter(
+    drawn = figure(
+        max(300, 90 + 24 * len(people)),
+        "bias and limits (BPM)",
+        synthetic=synthetic,
+        xaxis={"zeroline": True},
+        yaxis=places(names, pad=0.6),
+        shapes=[upright(0, color=INK, width=1)],
+    )
+    return drawn.add_scatter(
         mode="markers",
         x=[p.bias_bpm for p in people],
         y=list(range(len(people))),
@@ -152,7 +174,6 @@ def _draw_limits(info: Agreement, *, synthetic: bool) -> go.Figure:
         hovertemplate="%{customdata[0]}<br>bias %{x:+.2f} BPM, limits "
         "%{customdata[2]:+.1f} to %{customdata[3]:+.1f}, %{customdata[1]} windows<extra></extra>",
     )
-    return drawn.add_vline(x=0, line={"color": INK, "width": 1})
 
 
 def bland_altman_section(run: RunData) -> Section | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.report.figures import BLUE, GREY, INK, ORANGE, figure
+from nas.report.figures import BLUE, GREY, INK, ORANGE, figure, upright
 from nas.report.loading import Predictions, RunData
 from nas.report.page import Section, section
 from nas.report.sections.people import finalist_menu
@@ -80,7 +80,8 @@ def shares_within(error_bpm: NDArray[np.float64], person: NDArray[np.str_]) -> N
 
 def _draw_rates(bins: list[RateBin], *, synthetic: bool) -> go.Figure:
     axes = "heart rate of the reference (BPM)", "MAE (BPM)"
-    drawn = figure(330, *axes, synthetic=synthetic, bargap=0.25, yaxis_rangemode="tozero")
+    ends = {"xaxis": {"type": "category"}, "yaxis": {"rangemode": "tozero"}}
+    drawn = figure(330, *axes, synthetic=synthetic, bargap=0.25, **ends)
     kinds = list(bins[0].mae_bpm) if bins else []
     for kind, color in zip(kinds, (BLUE, ORANGE), strict=False):
         drawn.add_bar(
@@ -95,14 +96,18 @@ def _draw_rates(bins: list[RateBin], *, synthetic: bool) -> go.Figure:
             "%{customdata[1]}<extra></extra>",
             marker_color=color,
         )
-    drawn.update_xaxes(type="category")
     return drawn
 
 
 def _draw_shares(seen: Predictions, *, synthetic: bool) -> go.Figure:
     axes = "error at most (BPM)", "share of readings"
-    drawn = figure(330, *axes, synthetic=synthetic, yaxis_range=[0, 1.02])
-    drawn.update_yaxes(tickformat=".0%")
+    drawn = figure(
+        330,
+        *axes,
+        synthetic=synthetic,
+        yaxis={"range": [0, 1.02], "tickformat": ".0%"},
+        shapes=[upright(5, color=INK, width=1, dash="dash")],
+    )
     middle = np.median(seen.reference_bpm) if len(seen.reference_bpm) else np.nan
     constant = {CONSTANT: np.abs(seen.reference_bpm - middle)}
     colors = {"raw": BLUE, "smoothed": ORANGE, CONSTANT: GREY}
@@ -115,7 +120,6 @@ def _draw_shares(seen: Predictions, *, synthetic: bool) -> go.Figure:
             line={"color": colors[kind], "dash": "dot" if kind == CONSTANT else "solid"},
             hovertemplate=f"{kind}: %{{y:.1%}} within %{{x}} BPM<extra></extra>",
         )
-    drawn.add_vline(x=5, line={"color": INK, "width": 1, "dash": "dash"})
     return drawn
 
 

@@ -79,8 +79,8 @@ def _confidence_info(finalist: Finalist) -> dict[str, Sureness]:
 
 def _draw_risk(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
     axes = ("readings kept, surest first (%)", "MAE of those kept (BPM)")
-    drawn = figure(400, *axes, synthetic=synthetic)
-    drawn.update_layout(xaxis_range=[0, 101], yaxis_rangemode="tozero")
+    ends = {"xaxis": {"range": [0, 101]}, "yaxis": {"rangemode": "tozero"}}
+    drawn = figure(400, *axes, synthetic=synthetic, **ends)
     for name, row in info.items():
         drawn.add_scatter(
             mode="lines",
@@ -97,8 +97,7 @@ def _draw_reliability(info: dict[str, Sureness], *, synthetic: bool) -> go.Figur
     parts = [part for row in info.values() for part in row.parts]
     top = 1.05 * max(max(part["expected_bpm"], part["error_bpm"]) for part in parts)
     axes = ("expected error (BPM), up to ten parts of the readings", "true mean error (BPM)")
-    drawn = figure(400, *axes, synthetic=synthetic)
-    drawn.update_layout(yaxis_rangemode="tozero")
+    drawn = figure(400, *axes, synthetic=synthetic, yaxis={"rangemode": "tozero"})
     drawn.add_scatter(
         mode="lines",
         name="as expected",

@@ -23,8 +23,8 @@ def _nearly_final(candidates: Sequence[Candidate]) -> int | None:
 
 
 def _draw_history(run: RunData) -> go.Figure:
-    drawn = figure(340, "trial", "hypervolume (share of the box)", synthetic=run.synthetic)
-    drawn.update_yaxes(minallowed=0, maxallowed=1)
+    axes, share = ("trial", "hypervolume (share of the box)"), {"minallowed": 0, "maxallowed": 1}
+    drawn = figure(340, *axes, synthetic=run.synthetic, yaxis=share)
     return drawn.add_scatter(
         mode="lines",
         x=np.array([candidate.number for candidate in run.candidates], np.int32),

@@ -30,7 +30,12 @@ def _draw_memory(costs: CardCosts, *, synthetic: bool) -> go.Figure:
     middles = [end - width / 2 for end, width in zip(accumulate(widths), widths, strict=True)]
     kilobytes = [layer.live_bytes / 1024 for layer in layers]
     drawn = figure(
-        260, "Share of the cycles so far (%)", "Live activations (KB)", synthetic=synthetic
+        260,
+        "Share of the cycles so far (%)",
+        "Live activations (KB)",
+        synthetic=synthetic,
+        xaxis={"range": [0, 100]},
+        yaxis={"range": [0, 1.25 * max(kilobytes, default=1)]},
     )
     drawn.add_bar(
         x=middles,
@@ -49,7 +54,6 @@ def _draw_memory(costs: CardCosts, *, synthetic: bool) -> go.Figure:
             drawn.add_annotation(
                 x=x, y=y, text=words, font={"color": RED}, ax=0, ay=-18, xanchor=side, yshift=2
             )
-    drawn.update_layout(xaxis_range=[0, 100], yaxis_range=[0, 1.25 * max(kilobytes, default=1)])
     return drawn
 
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nas.explore.spread import evenly
 from nas.pareto import nondominated
-from nas.report.figures import BLUE, GREY, INK, RED, SKY, figure
+from nas.report.figures import BLUE, GREY, INK, RED, SKY, figure, upright
 from nas.report.loading import Finalist, RunData
 from nas.report.page import COSTS, Menu, Section, cost, section
 from nas.run.candidates import Candidate, JudgedBy
@@ -248,9 +248,12 @@ _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
 def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
     axis = info.axes[key]
     errors = "MAE on search people (BPM); diamonds: report people"
-    drawn = figure(520, axis.title, errors, synthetic=synthetic)
-    drawn.update_layout(
-        xaxis_type="log" if axis.log else "linear",
+    drawn = figure(
+        520,
+        axis.title,
+        errors,
+        synthetic=synthetic,
+        xaxis={"type": "log" if axis.log else "linear"},
         yaxis={"domain": [0, 0.91], "range": info.mae_range_bpm},
         yaxis2={"domain": [0.94, 1], "visible": False, "fixedrange": True, "range": [-1, 1]},
     )
@@ -290,8 +293,8 @@ def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
             text=beyond, yanchor="top", showarrow=False, font={"color": RED}, **place
         )
     elif axis.budget is not None:
-        drawn.add_vline(x=axis.budget, line={"color": RED, "width": 2, "dash": "dash"})
-        drawn.update_shapes(yref="paper")  # through the ticks above, too
+        line = upright(axis.budget, color=RED, width=2, dash="dash")
+        drawn.add_shape({**line, "yref": "paper"})  # through the ticks above, too
         drawn.add_annotation(
             # annotations on a logarithmic axis are placed by exponent
             x=float(np.log10(axis.budget)) if axis.log else axis.budget,

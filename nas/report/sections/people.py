@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nas.report.choice import choose
-from nas.report.figures import BLUE, INK, ORANGE, RED, SERIES, figure, label
+from nas.report.figures import BLUE, INK, ORANGE, RED, SERIES, UPRIGHT, figure, label, upright
 from nas.report.loading import RunData
 from nas.report.page import Menu, Section, fixed, section
 from nas.run.card import ReportErrors
@@ -43,9 +43,24 @@ def _draw_people(report: ReportErrors, *, synthetic: bool) -> go.Figure:
     shown = worst_first(report)[:MOST_BARS]
     names = [label(person) for person, _ in shown]
     rows = list(range(len(shown)))
-    drawn = figure(max(260, 110 + 22 * len(shown)), "MAE (BPM)", synthetic=synthetic, bargap=0.3)
-    drawn.update_layout(xaxis_rangemode="tozero", yaxis_showgrid=False, legend_entrywidth=70)
-    drawn.update_yaxes(places(names, pad=0.6))
+    mean, median = report.mae_bpm, report.median_person_mae_bpm
+    lines, notes = [], []
+    for value, color, words in ((mean, RED, "mean"), (median, INK, "median")):
+        lines.append(upright(value, color=color, width=1.5, dash="dash"))
+        note = {"text": words, "textangle": -90, "x": value, "y": 0, "yanchor": "bottom"}
+        note |= {"xanchor": "left" if value == max(mean, median) else "right", "showarrow": False}
+        notes.append({**UPRIGHT, **note, "font": {"color": color, "size": 11}})
+    drawn = figure(
+        max(260, 110 + 22 * len(shown)),
+        "MAE (BPM)",
+        synthetic=synthetic,
+        bargap=0.3,
+        xaxis={"rangemode": "tozero"},
+        yaxis={"showgrid": False, **places(names, pad=0.6)},
+        legend={"entrywidth": 70},
+        shapes=lines,
+        annotations=notes,
+    )
     drawn.add_bar(
         orientation="h",
         name="raw",
@@ -56,7 +71,7 @@ def _draw_people(report: ReportErrors, *, synthetic: bool) -> go.Figure:
         "<extra></extra>",
         marker_color=BLUE,
     )
-    drawn.add_scatter(
+    return drawn.add_scatter(
         mode="markers",
         name="smoothed",
         y=rows,
@@ -64,17 +79,6 @@ def _draw_people(report: ReportErrors, *, synthetic: bool) -> go.Figure:
         marker={"color": ORANGE, "size": 9, "line": {"color": INK, "width": 1}},
         hovertemplate="smoothed %{x:.2f} BPM<extra></extra>",
     )
-    mean, median = report.mae_bpm, report.median_person_mae_bpm
-    for value, color, words in ((mean, RED, "mean"), (median, INK, "median")):
-        drawn.add_vline(
-            x=value,
-            line={"color": color, "width": 1.5, "dash": "dash"},
-            annotation_text=words,
-            annotation_textangle=-90,
-            annotation_position=f"bottom {'right' if value == max(mean, median) else 'left'}",
-            annotation_font={"color": color, "size": 11},
-        )
-    return drawn
 
 
 def people_section(run: RunData) -> Section | None:
@@ -106,15 +110,17 @@ def _draw_datasets(run: RunData, errors_of: Callable[[DataSetErrors], float]) ->
     people = _people_of(run)
     names = [f"{label(d)}<br>{counted(n, 'person', 'people')}" for d, n in people.items()]
     height_px = 170 + len(names) * max(34, 14 * len(run.finalists))
-    drawn = figure(height_px, "MAE (BPM)", synthetic=run.synthetic, bargap=0.25)
-    drawn.update_layout(
+    drawn = figure(
+        height_px,
+        "MAE (BPM)",
+        synthetic=run.synthetic,
+        bargap=0.25,
         barmode="group",
-        xaxis_rangemode="tozero",
-        yaxis_showgrid=False,
+        xaxis={"rangemode": "tozero"},
+        yaxis={"showgrid": False, **places(names, pad=0.5)},
         showlegend=True,
         legend={"traceorder": "normal", "entrywidth": 62},
     )
-    drawn.update_yaxes(places(names, pad=0.5))
     for i, f in enumerate(run.finalists):
         known = f.card.report.datasets
         drawn.add_bar(

@@ -44,13 +44,19 @@ def stretches_section(run: RunData) -> Section | None:
 
 
 def _draw(stretch: Stretch, *, synthetic: bool) -> go.Figure:
-    drawn = figure(HEIGHT_PX, f"seconds after {stretch.start_s:.0f} s", "BPM", synthetic=synthetic)
     words = f"{label(stretch.person)}: {stretch.mae_bpm:.1f} BPM"
-    drawn.update_layout(title={"text": words, "font": {"size": 13}, "x": 0}, margin_t=34)
-    drawn.update_layout(
+    movement = {"domain": [0, 0.22], "title": {"text": "mg"}, "rangemode": "tozero"}
+    drawn = figure(
+        HEIGHT_PX,
+        f"seconds after {stretch.start_s:.0f} s",
+        "BPM",
+        synthetic=synthetic,
+        title={"text": words, "font": {"size": 13}, "x": 0},
+        margin={"t": 34},
         xaxis={"range": [0, LENGTH_S + 0.5], "anchor": "y3" if stretch.motion_g else "y2"},
-        yaxis_domain=[0.62, 1],
+        yaxis={"domain": [0.62, 1]},
         yaxis2={"domain": [0.28, 0.56], "title": {"text": "PPG"}, "showticklabels": False},
+        **({} if stretch.motion_g is None else {"yaxis3": movement}),
     )
     for name, values, color in (
         ("reference", stretch.reference_bpm, INK),
@@ -72,8 +78,6 @@ def _draw(stretch: Stretch, *, synthetic: bool) -> go.Figure:
     if stretch.motion_g is not None:
         motion_mg = np.round(1000 * np.array(stretch.motion_g)).clip(0, 32767).astype(np.int16)
         signals.append(("movement", motion_mg, "y3", ORANGE))
-        movement = {"domain": [0, 0.22], "title": {"text": "mg"}, "rangemode": "tozero"}
-        drawn.update_layout(yaxis3=movement)
     for name, signal, axis, color in signals:
         drawn.add_scatter(
             name=name,

@@ -219,18 +219,19 @@ def test_any_pushes_are_sound_under_sanitizers(
     assert done.returncode == 0, done.stderr
 
 
-def _heart_rate(window: NDArray[np.int8]) -> float:
-    """A reading out of the network's input: the pulse that the acceleration does not explain."""
-    signal = np.cumsum(window[:, 0].astype(float) - window[:, 0].mean())  # the input is a slope
-    axes = window[:, 1:].astype(float)
-    time = np.linspace(-1, 1, len(window))
-    known = [*(np.roll(axes, lag, axis=0) for lag in range(-3, 4)), *(time**k for k in range(4))]
-    explained = np.column_stack(known)
-    rest = signal - explained @ np.linalg.lstsq(explained, signal, rcond=None)[0]
-    power = np.abs(np.fft.rfft(rest * np.hanning(len(rest)), 8192))
+def _heart_rates(windows: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Readings out of the network's inputs: the pulse that the acceleration does not explain."""
+    light, axes = windows[:, :, 0].astype(float), windows[:, :, 1:].astype(float)
+    signal = np.cumsum(light - light.mean(axis=1, keepdims=True), axis=1)  # the input is a slope
+    time = np.vander(np.linspace(-1, 1, windows.shape[1]), 4)
+    known = [*(np.roll(axes, lag, axis=1) for lag in range(-3, 4))]
+    known.append(np.broadcast_to(time, (len(windows), *time.shape)))
+    ways = np.linalg.qr(np.concatenate(known, axis=2))[0]
+    rest = signal - np.einsum("wtk,wsk,ws->wt", ways, ways, signal, optimize=True)
+    power = np.abs(np.fft.rfft(rest * np.hanning(len(time)), 8192))
     bpm = np.fft.rfftfreq(8192, 1 / END.rate_hz) * 60
     inside = np.flatnonzero((bpm > 45) & (bpm < 190))
-    return float(bpm[inside][(power[inside] + power[2 * inside] / 2).argmax()])
+    return bpm[inside][(power[:, inside] + power[:, 2 * inside] / 2).argmax(axis=1)]
 
 
 @pytest.mark.slow
@@ -251,7 +252,8 @@ def test_readings_with_drift_are_as_good_as_without(front_end: Make) -> None:
         acc = np.column_stack([np.interp(at_s, known_s, axis) for axis in axes])
         device.reset()
         seen = run(device, in_time(ppg_s, at_s), ppg, np.clip(acc, -32768, 32767))
-        bpm = [_heart_rate(device.quantise(w)) for w in seen.windows[: len(recording.hr_bpm)]]
+        windows = seen.windows[: len(recording.hr_bpm)]
+        bpm = _heart_rates(np.array([device.quantise(window) for window in windows]))
         return float(np.abs(bpm - recording.hr_bpm[: len(bpm)]).mean()), len(seen.at)
 
     exact, due = error(0.0)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,17 @@ def iso(seconds: float) -> str:
 
 def rows(time: Callable[[float], str], *, separator: str = ",", per_g: float = 1.0) -> str:
     """Time, PPG, three axes, and a heart rate once a second."""
-    lines = []
-    for index, seconds in enumerate(TIME_S.tolist()):
-        rate = f"{HR[index]:.0f}" if index % HZ == 0 else ""
-        axes = (f"{per_g * axis:.3f}" for axis in ACC[index])
-        lines.append(separator.join([time(seconds), f"{PPG[index]:.1f}", *axes, rate]))
-    return "\n".join(lines) + "\n"
+    behind = zip(TIME_S.tolist(), _behind_times(separator, per_g), strict=True)
+    return "".join(f"{time(seconds)}{separator}{rest}\n" for seconds, rest in behind)
+
+
+@cache
+def _behind_times(separator: str, per_g: float) -> list[str]:
+    cells = zip(PPG.tolist(), (per_g * ACC).tolist(), map(hr, range(len(HR))), strict=True)
+    return [
+        separator.join([f"{light:.1f}", *(f"{axis:.3f}" for axis in axes), rate])
+        for light, axes, rate in cells
+    ]
 
 
 def seconds(at: float) -> str:
