@@ -238,8 +238,12 @@ def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
     ((_, source, inner, lines),) = rng.choices(DOCUMENTS, shares)
     it, out = folder / source, folder / "out"
     out.mkdir()
-    if (world / source).is_dir():
-        shutil.copytree(world / source, it)
+    if source == "foreign":  # each stands alone
+        file = it / rng.choice(sorted(path.name for path in (world / source).iterdir()))
+        it.mkdir()
+        shutil.copyfile(world / source / file.name, file)
+    elif (world / source).is_dir():
+        shutil.copytree(world / source, it, copy_function=shutil.copyfile)
         files = sorted(file for file in it.rglob("*") if file.is_file())
         file = it / inner if inner else rng.choice(files)
     else:

@@ -31,6 +31,9 @@ HANG_S, WAIT_S = 30, 600
 MEMORY_BYTES = 2 << 30
 
 
+State = dict[str, tuple[int, int]]
+
+
 class Hang(BaseException):
     """A case takes too long."""
 
@@ -40,13 +43,16 @@ def main() -> None:
     from tests.nas.fakes import few_drawn
 
     world, seed, first, last = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    whole = _state(world)
     say = os.fdopen(os.dup(1), "w")
     warnings.simplefilter("ignore")  # of what writes damaged files
     _prepare(world)
     with few_drawn():
         for number in range(first, last):
             print(json.dumps({"begins": number}), file=say, flush=True)
-            print(json.dumps(run_case(world, seed=seed, number=number)), file=say, flush=True)
+            print(
+                json.dumps(run_case(world, whole, seed=seed, number=number)), file=say, flush=True
+            )
 
 
 def _prepare(world: Path) -> None:
@@ -94,8 +100,11 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         _seen.append(f"{event} {arguments[1:]}")
 
 
-def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
+def run_case(world: Path, whole: State, *, seed: int, number: int) -> dict[str, Any]:
     """Run one case.
+
+    Args:
+        whole: state of the world, which no case may change.
 
     Returns:
         Its document, verb, exit code, seconds and what was missed, None if nothing.
@@ -106,7 +115,7 @@ def run_case(world: Path, *, seed: int, number: int) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     case = make_case(world, folder, seed=seed, number=number)
-    before = {**_state(folder), **_state(world)}
+    before = {**_state(folder), **whole}
     content = case.damaged.read_bytes()
     stdout, stderr = _stream("strict"), _stream("backslashreplace")
     began_s, code, missed = time.monotonic(), None, None
@@ -197,8 +206,9 @@ def _refuse(text: str) -> None:
     raise ValueError(text)
 
 
-def _state(folder: str | Path) -> dict[str, tuple[int, int]]:
-    found: dict[str, tuple[int, int]] = {}
+def _state(folder: str | Path) -> State:
+    """Size and time of each file."""
+    found: State = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
