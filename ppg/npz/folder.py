@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from ppg.identity import check_people
 from ppg.npz.fields import HOW_TO_FIX, OPTIONAL, REQUIRED, SIGNALS, Arrays, labelled, recording_of
 from ppg.recording import Entry, Recording
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
 from ppgnas.files import write_bytes_atomic
+from ppgnas.tables import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
 
 # What numpy and zipfile raise on truncated, damaged, encrypted or pickled content.

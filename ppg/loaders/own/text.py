@@ -28,8 +28,8 @@ from ppg.loaders.own.columns import Columns, guess
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Rows, Table
 from ppg.plausible import SLOWEST_HZ
-from ppgnas.counts import counted
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 
 LOOKED = 200  # lines that tell the form
 MOST_HEADER = 4  # lines of names and units
