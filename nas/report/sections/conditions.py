@@ -80,8 +80,8 @@ def shares_within(error_bpm: NDArray[np.float64], person: NDArray[np.str_]) -> N
 
 def _draw_rates(bins: list[RateBin], *, synthetic: bool) -> go.Figure:
     axes = "heart rate of the reference (BPM)", "MAE (BPM)"
-    ends = {"xaxis": {"type": "category"}, "yaxis": {"rangemode": "tozero"}}
-    drawn = figure(330, *axes, synthetic=synthetic, bargap=0.25, **ends)
+    x, y = {"type": "category"}, {"rangemode": "tozero"}
+    drawn = figure(330, *axes, synthetic=synthetic, bargap=0.25, xaxis=x, yaxis=y)
     kinds = list(bins[0].mae_bpm) if bins else []
     for kind, color in zip(kinds, (BLUE, ORANGE), strict=False):
         drawn.add_bar(

@@ -79,8 +79,8 @@ def _confidence_info(finalist: Finalist) -> dict[str, Sureness]:
 
 def _draw_risk(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
     axes = ("readings kept, surest first (%)", "MAE of those kept (BPM)")
-    ends = {"xaxis": {"range": [0, 101]}, "yaxis": {"rangemode": "tozero"}}
-    drawn = figure(400, *axes, synthetic=synthetic, **ends)
+    x, y = {"range": [0, 101]}, {"rangemode": "tozero"}
+    drawn = figure(400, *axes, synthetic=synthetic, xaxis=x, yaxis=y)
     for name, row in info.items():
         drawn.add_scatter(
             mode="lines",

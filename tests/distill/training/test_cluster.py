@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from distill.training.jobs import run_jobs
 from nas.models.backend import site_of
 from ppgnas.errors import RunError
 
-distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
+# Importing it takes two seconds, so the tests do.
+pytestmark = pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra cluster")
 WORKERS, JOB_S = 4, 0.3
 LAST = 15  # runs until a worker is killed, so that there is one to kill on any machine
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with distributed.LocalCluster(
+    from distributed import LocalCluster
+
+    with LocalCluster(
         n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as made:
         yield made
@@ -123,8 +127,10 @@ def test_who_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_scheduler_without_workers_is_named(cluster: Any) -> None:
     """The last test of this cluster: a second one within this process leaves an event loop."""
+    from distributed import Client
+
     cluster.scale(0)
-    with distributed.Client(cluster) as client:
+    with Client(cluster) as client:
         while client.nthreads():
             time.sleep(0.05)
     with (
