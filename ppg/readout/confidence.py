@@ -13,9 +13,9 @@ violators (Ayer et al., Ann. Math. Stat. 26, 1955). Each person weighs the same.
 People differ more than networks: a person's mean error is anything from 1 to 20 BPM, so that two
 people who happen to be easy make a table that is too sure by a factor of three. `PRIOR_PEOPLE`
 people of a typical table (`ppg.readout.typical`) are therefore counted with them. On a dozen other
-people the mean expected error was then 0.7 to 1.4 times the true one in 90 of 100 draws of 2 to 8
+people the mean expected error was then 0.7 to 1.4 times the true one in 88 of 100 draws of 2 to 8
 search people for raw readings, and in 94 for smoothed ones, whose table was for this that of the
-networks of the other people; 89 and 84 with 6 of them and a spread of beliefs alone.
+networks of the other people; 88 and 82 with 6 of them and a spread of beliefs alone.
 """
 
 from __future__ import annotations
