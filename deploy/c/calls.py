@@ -129,11 +129,17 @@ def joint(c: Context, add: Layer, own: str) -> tuple[int, int, int]:
     return by[mine], by[1 - mine], offset
 
 
-def plain_call(c: Context, parameters: str, lines: list[str], *arguments: str | Table) -> Call:
+def plain_call(
+    c: Context,
+    parameters: str,
+    lines: list[str],
+    *arguments: str | Table,
+    needs: tuple[str, ...] = ("pointwise", "generic"),
+) -> Call:
     """A call whose first two arguments are where the layer reads and writes."""
     body = [f"(const int8_t *x, int8_t *y{parameters})", "{", *(f"    {s}" for s in lines), "}"]
     places = c.place(c.step.source, step=0), c.place(c.step.target, step=0)
-    return Call("plain", "\n".join(body), (*places, *arguments), ("pointwise", "generic"))
+    return Call("plain", "\n".join(body), (*places, *arguments), needs)
 
 
 def gather(c: Context, lines: list[str], *arguments: str | Table, extra: str = "") -> Call:

@@ -17,8 +17,7 @@ from hwmodels.graph import Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
 
-_SHORT = 4
-"""Rounds of an innermost loop that may be written out; clang writes out hundreds."""
+_SHORT = 4  # rounds of an innermost loop that may be written out; clang writes out hundreds
 
 
 def generic(c: Context) -> Call:
@@ -169,11 +168,8 @@ def _prelu(c: Context, layer: Layer) -> Call:
 def _squared_difference(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     zeros = [c.zero_point(name) for name in (*layer.inputs, layer.output)]
-    factors = [
-        number
-        for by in joined.square_multipliers(c.net, layer)
-        for number in (by.mantissa, by.shift)
-    ]
+    pairs = joined.square_multipliers(c.net, layer)
+    factors = [number for by in pairs for number in (by.mantissa, by.shift)]
     scaled = f" * {1 << joined.SQUARE_LEFT_SHIFT}"
     apart = f"rescaled(({{0}} - a){scaled}, f, g) - rescaled(({{1}} - b){scaled}, h, k)"
     return _pairwise(
@@ -274,7 +270,9 @@ def _pool(c: Context, layer: Layer) -> Call:
 def _reduce_max(c: Context, layer: Layer) -> Call:
     low, high = c.limits(layer)
     shape = c.net.graph.shape(layer.inputs[0])
-    return plain_call(c, "", [f"plain_max(x, y, {prod(shape[:-1])}, {shape[-1]}, {low}, {high});"])
+    call = f"max_pool(x, y, count, {shape[-1]}, {low}, {high});"
+    lines = [f"int count = {prod(shape[:-1])};", "PPG_OPAQUE(count);", call]
+    return plain_call(c, "", lines, needs=("pool",))
 
 
 def _place(size: int, wanted: int, layer: Layer, position: str) -> str:

@@ -249,20 +249,6 @@ PPG_INLINE void plain_softmax(const int8_t *from, int8_t *to, int rows, int chan
 }
 
 /* TFLite's MEAN: the sum of centred values times a factor. */
-PPG_INLINE void plain_max(const int8_t *from, int8_t *to, int count, int channels, int32_t low,
-                          int32_t high)
-{
-    PPG_OPAQUE(count);
-    for (int c = 0; c < channels; c++) {
-        int32_t best = -128;
-        for (int index = 0; index < count; index++) {
-            const int32_t v = from[index * channels + c];
-            best = v > best ? v : best;
-        }
-        to[c] = (int8_t)clamp(best, low, high);
-    }
-}
-
 PPG_INLINE void plain_mean(const int8_t *from, int8_t *to, int count, int channels, int32_t base,
                            int32_t mantissa, int shift, ending end)
 {
