@@ -49,9 +49,21 @@ def uncertainty_bpm(one: Finalist, other: Finalist) -> float:
 
 
 def beats(one: Finalist, other: Finalist) -> bool:
-    """Whether one costs less, nowhere more, and errs about as much on search people."""
-    near = search_mae_bpm(one) <= (1 + NEAR_SHARE) * search_mae_bpm(other)
+    """Whether one costs less, nowhere more, and errs about as much, raw and smoothed.
+
+    On search people.
+    """
+    near = all(mine <= (1 + NEAR_SHARE) * its for mine, its in _search_errors(one, other).values())
     return near and might_beat(one, other)
+
+
+def _search_errors(one: Finalist, other: Finalist) -> dict[str, tuple[float, float]]:
+    """Errors of both on search people by kind of reading, where both are known."""
+    found = {"raw": (search_mae_bpm(one), search_mae_bpm(other))}
+    mine, its = one.card.search_mae_bpm_smoothed, other.card.search_mae_bpm_smoothed
+    if mine is not None and its is not None:
+        found["smoothed"] = (mine, its)
+    return found
 
 
 def might_beat(one: Finalist, other: Finalist) -> bool:
@@ -181,7 +193,8 @@ def _columns(one: Finalist, other: Finalist) -> Iterator[_Column]:
         return fixed(value, unit="BPM")
 
     mine, its = one.card.report, other.card.report
-    yield "raw on search people", (search_mae_bpm(one), search_mae_bpm(other)), bpm
+    for reading, errors in _search_errors(one, other).items():
+        yield f"{reading} on search people", errors, bpm
     yield "raw on report people", (mine.mae_bpm, its.mae_bpm), bpm
     yield "smoothed on report people", (mine.mae_bpm_smoothed, its.mae_bpm_smoothed), bpm
     yield "of the median person", (mine.median_person_mae_bpm, its.median_person_mae_bpm), bpm

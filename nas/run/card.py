@@ -337,6 +337,14 @@ class Card(Origin):
             return self.tflite.search.mae_bpm_tflite
         return self.search_mae_bpm.retrained_int8
 
+    @property
+    def search_mae_bpm_smoothed(self) -> float | None:
+        """MAE of smoothed readings on search people, of its `file`; None in an older card."""
+        if self.file == "model.c":
+            c = self.c.search if isinstance(self.c, InC) else None
+            return None if c is None else c.mae_bpm_c_smoothed
+        return None if self.tflite is None else self.tflite.search.mae_bpm_tflite_smoothed
+
     def errors_by_file(self) -> dict[str, str | float]:
         """`report_mae_bpm` and the ONNX file's in flat keys, and `file`: whose `report` holds."""
         plain: dict[str, str | float] = {"file": self.file or "model.tflite"}

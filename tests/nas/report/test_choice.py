@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nas.report.choice import SEED_SHARE, beats, choose, differences, uncertainty_bpm
 from nas.report.loading import Finalist, RunData
-from nas.run.card import Bounds, SearchErrors
+from nas.run.card import Bounds, ErrorsInC, InC, SearchErrors
 from nas.run.config import Budgets, SearchConfig
 from tests.nas.run.made import made_card, made_report, run_document
 
@@ -104,6 +104,16 @@ def test_who_doubts_the_recommended_is_the_lowest_error_of_those_that_cost_less(
 def test_a_quarter_more_is_the_most(mae: float, number: int) -> None:
     cheap = one(2, {"a": mae - 1.0, "b": mae + 1.0}, ms=0.5)
     assert chosen(one(1, {"a": 3.0, "b": 1.0}), cheap) == number
+
+
+@pytest.mark.parametrize(("smoothed", "number"), [(0.74, 2), (0.76, 1)])
+def test_a_quarter_more_smoothed_is_the_most_as_well(smoothed: float, number: int) -> None:
+    def read(number: int, smoothed: float, ms: float) -> Finalist:
+        return one(number, 2.0, ms=ms, c=InC(4096, "c", {}, ErrorsInC(2.0, smoothed)))
+
+    lowest, cheap = read(1, 0.6, 1.0), read(2, smoothed, 0.5)
+    assert chosen(lowest, cheap) == number
+    assert differences(cheap, lowest)[1] == [f"{smoothed - 0.6:.2f} BPM smoothed on search people"]
 
 
 def test_who_costs_more_in_anything_does_not_beat() -> None:
