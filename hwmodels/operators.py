@@ -23,7 +23,7 @@ Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add
              "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
              "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
              "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square",
-             "sqrt", "lstm", "batch_matmul", "select"]  # fmt: skip
+             "sqrt", "lstm", "batch_matmul", "select", "div", "reduce_min"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -201,6 +201,11 @@ OPERATORS: dict[Op, Operator] = {
     # With the comparison of the first input with its threshold, which may be in float.
     "select": Operator(("SELECT", "SELECT_V2"), 1, "", "Where", "same", inputs=3,
                        keeps_scale=True, assumed=_assumed((40.0, 4.0, 200.0), 3072.0)),
+    # Newton's division in fixed point for each element; our C keeps a factor of each divisor.
+    "div": Operator(("DIV",), 2, "DivOptions", "Div", "same", inputs=2, activates=True,
+                    table_bytes=1024, assumed=_SIGMOID),
+    "reduce_min": Operator(("REDUCE_MIN",), 2, "ReducerOptions", "ReduceMin", "mean", (2, 3, 4),
+                           keeps_scale=True, assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
 }  # fmt: skip
 
 FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square"})

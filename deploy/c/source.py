@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from deploy.c.calls import Call, Table
-from deploy.c.plain import MAKERS
+from deploy.c.plain.makers import MAKERS
 from deploy.c.steps.calls import call_of
 from deploy.device.c_text import plain_name
 from deploy.integers import fixed_point, joined

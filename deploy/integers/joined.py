@@ -1,7 +1,7 @@
 """Operators that map two int8 values to one: all results, without output zero point and clamp.
 
 References: tensorflow/lite/kernels/internal/reference/integer_ops/{add.h, mul.h},
-reference/{sub.h, maximum_minimum.h, prelu.h}, squared_difference.cc.
+reference/{sub.h, maximum_minimum.h, prelu.h, div.h}, squared_difference.cc.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from collections.abc import Callable
 import numpy as np
 
 from deploy.integers import fixed_point, single_rounding
-from deploy.integers.fixed_point import Ints, Multiplier, multiply, quantize_multiplier
+from deploy.integers.exponential import one_over_one_plus
+from deploy.integers.fixed_point import (
+    Ints,
+    Multiplier,
+    divide_by_power_of_two,
+    high_mul,
+    multiply,
+    quantize_multiplier,
+)
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
 
+QUOTIENT_BITS = 14
 SQUARE_LEFT_SHIFT = 7  # headroom that TFLite gives the inputs of SQUARED_DIFFERENCE
 
 
@@ -79,6 +88,35 @@ def _square(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: st
     return multiply(apart * apart, output)
 
 
+def quotient_factors(net: QuantizedNet, layer: Layer) -> Ints:
+    """`(256,)` of the stored divisors -128 .. 127, with `QUOTIENT_BITS` behind the point.
+
+    Cut where even a dividend of 1 leaves int8, so that products stay in int32.
+    """
+    one, other, output = scales(net, layer)
+    divisors = np.arange(-128, 128) - net.activations[layer.inputs[1]][1]
+    with np.errstate(divide="ignore"):  # over nothing the largest there is
+        real = one / (other * output) * 2.0**QUOTIENT_BITS / divisors
+    return np.floor(np.clip(real, -(2.0**22), 2.0**22) + 0.5).astype(np.int64)
+
+
+def _quotient(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
+    if rule == "c":
+        return (first * quotient_factors(net, layer) + (1 << (QUOTIENT_BITS - 1))) >> (
+            QUOTIENT_BITS
+        )
+    # Below an eighth of a step TFLite shifts by more than 31 bits, which no two machines do alike.
+    one, other, output = (np.float32(scale) for scale in scales(net, layer))
+    by = quantize_multiplier(float(one / (other * output)))
+    first, second = np.where(second < 0, -first, first), np.abs(second)
+    length = np.frexp(second.astype(np.float64))[1]  # in bits
+    inverse = one_over_one_plus((second << (32 - length)) - (1 << 31))
+    size = np.where(first < 0, 2 * np.abs(first) - 1, 2 * first)
+    room = 32 - np.frexp(size.astype(np.float64))[1]
+    quotient = high_mul(high_mul(first << room, inverse), by.mantissa)
+    return divide_by_power_of_two(quotient, np.maximum(length - 1 + room - by.shift, 0))
+
+
 def scales(net: QuantizedNet, layer: Layer) -> tuple[float, float, float]:
     """Of both inputs and the output."""
     first, second = layer.inputs
@@ -97,4 +135,5 @@ RESULTS: dict[Op, Callable[[QuantizedNet, Layer, Ints, Ints, str], Ints]] = {
     "minimum": _larger,
     "prelu": _prelu,
     "squared_difference": _square,
+    "div": _quotient,
 }

@@ -290,9 +290,10 @@ def _resize_bilinear(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     ).astype(np.float32)
 
 
-def _reduce_max(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
+def _extreme(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
-    return lambda x: x.max(axis=tuple(range(1, x.ndim - 1))).reshape(len(x), *target)
+    extreme = np.max if layer.op == "reduce_max" else np.min
+    return lambda x: extreme(x, axis=tuple(range(1, x.ndim - 1))).reshape(len(x), *target)
 
 
 def _batch_matmul(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -380,7 +381,8 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "concat": _concat,
     "transpose": _transpose,
     "slice": _slice,
-    "reduce_max": _reduce_max,
+    "reduce_max": _extreme,
+    "reduce_min": _extreme,
     "space_to_depth": _blocks,
     "depth_to_space": _blocks,
     "resize_nearest": _resize_nearest,

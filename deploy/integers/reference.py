@@ -13,12 +13,12 @@ fused activation's int8 limits less the output zero point:
     fully_connected   y[o] = clamp(M(b[o] + sum_i w[o,i] * x[i]))
     add               y = clamp(M_out(M_1(x1 * 2^20) + M_2(x2 * 2^20)))
     sub, mul          as add, the second input negative; y = clamp(M'(x1 * x2))
-    maximum, minimum, prelu, squared_difference   see `deploy.integers.joined`
+    maximum, minimum, prelu, squared_difference, div   see `deploy.integers.joined`
     select            stored x2 where stored x1 >= threshold, else stored x3
     pad, reshape, concat, transpose, slice, space_to_depth, depth_to_space
                       the stored bytes; padding is the zero point
     avg_pool          stored y = clamp(sum of stored x / count), ties away from zero
-    max_pool, reduce_max      largest x, clamped
+    max_pool, reduce_max      largest x, clamped; reduce_min the smallest
     resize_nearest, resize_bilinear   stored x at a place, or between four, of 2^20 parts
     mean, sum         y = M'(sum of x), 1 / count inside M' of a mean
     batch_matmul      y = M'(sum of x1 * x2), rows by columns

@@ -185,7 +185,8 @@ _SAME_LOOPS: dict[Op, Op] = {
     ),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     "sum": "mean",
-    **dict.fromkeys(("maximum", "minimum", "prelu", "select"), "mul"),
+    "reduce_min": "reduce_max",
+    **dict.fromkeys(("maximum", "minimum", "prelu", "select", "div"), "mul"),
 }
 """Operators whose plain loops are those of one that was counted."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from deploy.c.calls import Call, Context, Table
-from deploy.c.plain import generic
+from deploy.c.plain.makers import generic
 from deploy.c.steps.parts import (
     PARAMETERS,
     begin_lines,

@@ -2,10 +2,10 @@
 
 `SPLIT`, `SPLIT_V`, `UNPACK`, `SLICE` and `REVERSE_V2` are slices, one for each output; `TILE`,
 `PACK` and `GATHER` of constant places are joined parts; a `TRANSPOSE` of more than four axes has
-fewer where neighbours stay together. `MEAN`, `SUM` and `REDUCE_MAX` over other axes than those in
-front of the channels, as layers that normalise have them, run over a transposed copy: the same
-sums. That is what they cost; an interpreter dispatches once where slices are several, and makes no
-such copy. What does not fit stays, and is refused by name.
+fewer where neighbours stay together. `MEAN`, `SUM`, `REDUCE_MAX` and `REDUCE_MIN` over other axes
+than those in front of the channels, as layers that normalise have them, run over a transposed
+copy: the same. That is what they cost; an interpreter dispatches once where slices are several,
+and makes no such copy. What does not fit stays, and is refused by name.
 """
 
 from __future__ import annotations
@@ -343,4 +343,5 @@ _MAKERS: dict[str, Callable[[Rewritten, StoredOperator], bool]] = {
     "MEAN": _reduced,
     "SUM": _reduced,
     "REDUCE_MAX": _reduced,
+    "REDUCE_MIN": _reduced,
 }

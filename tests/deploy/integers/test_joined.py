@@ -1,4 +1,4 @@
-"""MAXIMUM, MINIMUM, PRELU and SQUARED_DIFFERENCE with constants a channel, by every way."""
+"""MAXIMUM, MINIMUM, PRELU, SQUARED_DIFFERENCE and DIV with constants a channel, by every way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hwmodels.operators import Op
 from ppgnas.errors import ExportError
 from tests.deploy.every_way import assert_costed, assert_generated, assert_interpreted, assert_onnx
 
-OPS: tuple[Op, ...] = ("maximum", "minimum", "prelu", "squared_difference")
+OPS: tuple[Op, ...] = ("maximum", "minimum", "prelu", "squared_difference", "div")
 
 
 def joined(op: Op, seed: int, scales: dict[str, tuple[float, int]] | None = None) -> QuantizedNet:
@@ -37,9 +37,15 @@ def joined(op: Op, seed: int, scales: dict[str, tuple[float, int]] | None = None
         drawn["b"] = float(np.float32((255 * max(drawn["a"], drawn["k"])) ** 2 / 600))
     points = {name: int(rng.integers(-60, 60)) for name in "akb"}
     activations = {name: (drawn[name], points[name]) for name in "akb"}
+    if op == "div":  # no quotient below half a step, see `_quotient`
+        drawn["b"] = float(np.float32(drawn["a"] / (8 * drawn["k"])))
+        activations["b"] = drawn["b"], points["b"]
     if op in ("maximum", "minimum"):
         activations = dict.fromkeys("akb", activations["a"])
     values = rng.integers(-128, 128, (1, 1, 1, 8)).astype(np.int8)
+    if op == "div":
+        values = (points["k"] + rng.integers(1, 17, 8) * rng.choice((-1, 1), 8)).astype(np.int8)
+        values = values.reshape(1, 1, 1, 8)
     return QuantizedNet(graph, scales or activations, {}, {}, {}, {"k": values})
 
 
@@ -52,7 +58,7 @@ def test_every_way(op: Op, tmp_path: Path, host: HostCompiler) -> None:
 
 
 def test_every_engine_has_a_cost() -> None:
-    for op in ("maximum", "prelu", "squared_difference"):
+    for op in ("maximum", "prelu", "squared_difference", "div"):
         assert_costed(joined(op, 0).graph)
 
 

@@ -8,12 +8,13 @@ from math import prod
 import numpy as np
 
 from deploy.c import packing
-from deploy.c.calls import Call, Context, Table, gather, joint, plain_call, table
-from deploy.c.products import batch_matmul, lstm_call
-from deploy.integers import fixed_point, joined, lookup, resizing, single_rounding
+from deploy.c.calls import Call, Context, gather, plain_call, table
+from deploy.c.plain import pairs
+from deploy.c.plain.products import batch_matmul, lstm_call
+from deploy.integers import fixed_point, lookup, resizing
 from deploy.integers.exponential import exponentials
 from hwmodels.generated_c.shapes import MOVED_AT_ONCE, is_row
-from hwmodels.graph import Layer, Shape, dense_rows
+from hwmodels.graph import Layer, dense_rows
 from hwmodels.operators import OPERATORS, Op
 from ppgnas.errors import ExportError
 
@@ -67,118 +68,6 @@ def _weighted(c: Context, layer: Layer) -> Call:
         table("int32_t", packing.requant_plain(c.net, layer)),
         str(c.zero_point(layer.inputs[0])),
         str(c.zero_point(layer.output)),
-    )
-
-
-def _index(shape: Shape, whole: Shape, layer: Layer) -> str:
-    """C expression of the element that stands for element `i` of the output."""
-    shape = (1,) * (len(whole) - len(shape)) + shape
-    used = [axis for axis, size in enumerate(shape) if size > 1]
-    if not used:
-        return "0"
-    first, last = used[0], used[-1]
-    if shape[first : last + 1] != whole[first : last + 1]:
-        raise ExportError(
-            f"layer {layer.name!r}: {layer.op} of shapes {shape} and {whole} has no generated C; "
-            "one tensor may lack axes in front or behind, not between"
-        )
-    inner, size = prod(whole[last + 1 :]), prod(shape[first : last + 1])
-    index = "i" if inner == 1 else f"i / {inner}"
-    return index if prod(whole[:first]) == 1 else f"{index} % {size}"
-
-
-def _pairwise(
-    c: Context, layer: Layer, result: str, *arguments: str | Table, extra: str, declared: str = ""
-) -> Call:
-    """A loop over the output; `result` is C with places for one element of each input."""
-    graph = c.net.graph
-    whole = graph.shape(layer.output)
-    places = [_index(graph.shape(name), whole, layer) for name in layer.inputs]
-    elements = [f"x{index}[{place}]" for index, place in enumerate(places)]
-    lines = [
-        *([declared] if declared else []),
-        f"for (int i = 0; i < {prod(whole)}; i++) {{",
-        f"    y[i] = (int8_t){result.format(*elements)};",
-        "}",
-    ]
-    return gather(c, lines, *arguments, extra=extra)
-
-
-def _add(c: Context, layer: Layer) -> Call:
-    """`add`, and `sub` with a negative factor."""
-    low, high = c.limits(layer)
-    shift = single_rounding.add_factors(c.net, layer).shift
-    weighed = table("int32_t", joint(c, layer, layer.inputs[0]))
-    return _pairwise(
-        c,
-        layer,
-        "joined({}, {}, add)",
-        weighed,
-        extra=", const int32_t *joint",
-        declared=f"const addition add = {{joint[0], joint[1], joint[2], {shift}, {low}, {high}}};",
-    )
-
-
-def _mul(c: Context, layer: Layer) -> Call:
-    low, high = c.limits(layer)
-    (first, first_zero), (second, second_zero), (scale, zero) = (
-        c.net.activations[name] for name in (*layer.inputs, layer.output)
-    )
-    by = fixed_point.quantize_multiplier(first * second / scale)
-    product = f"clamp(rescaled(({{}} - a) * ({{}} - b), mantissa, shift) + zero, {low}, {high})"
-    return _pairwise(
-        c,
-        layer,
-        product,
-        *map(str, (first_zero, second_zero, by.mantissa, by.shift, zero)),
-        extra=", int32_t a, int32_t b, int32_t mantissa, int shift, int32_t zero",
-    )
-
-
-def _larger(c: Context, layer: Layer) -> Call:
-    sign = ">" if layer.op == "maximum" else "<"
-    return _pairwise(c, layer, f"({{0}} {sign} {{1}} ? {{0}} : {{1}})", extra="")
-
-
-def _select(c: Context, layer: Layer) -> Call:
-    """The threshold is handed over: one that nothing reaches would be a warning as a constant."""
-    return _pairwise(
-        c,
-        layer,
-        "({} >= least ? {} : {})",
-        str(layer.threshold),
-        extra=", int32_t least",
-    )
-
-
-def _prelu(c: Context, layer: Layer) -> Call:
-    low, high = c.limits(layer)
-    zeros = [c.zero_point(name) for name in (*layer.inputs, layer.output)]
-    above, below = joined.prelu_multipliers(c.net, layer)
-    factors = (above.mantissa, above.shift, below.mantissa, below.shift)
-    return _pairwise(
-        c,
-        layer,
-        f"clamp(sloped({{0}} - a, {{1}} - b, f, g, h, k) + zero, {low}, {high})",
-        *map(str, (*zeros[:2], *factors, zeros[2])),
-        extra=", int32_t a, int32_t b, int32_t f, int g, int32_t h, int k, int32_t zero",
-    )
-
-
-def _squared_difference(c: Context, layer: Layer) -> Call:
-    low, high = c.limits(layer)
-    zeros = [c.zero_point(name) for name in (*layer.inputs, layer.output)]
-    pairs = joined.square_multipliers(c.net, layer)
-    factors = [number for by in pairs for number in (by.mantissa, by.shift)]
-    scaled = f" * {1 << joined.SQUARE_LEFT_SHIFT}"
-    apart = f"rescaled(({{0}} - a){scaled}, f, g) - rescaled(({{1}} - b){scaled}, h, k)"
-    return _pairwise(
-        c,
-        layer,
-        f"clamp(rescaled(squared({apart}), m, n) + zero, {low}, {high})",
-        *map(str, (*zeros[:2], *factors, zeros[2])),
-        extra=", int32_t a, int32_t b, int32_t f, int g, int32_t h, int k, int32_t m, int n, "
-        "int32_t zero",
     )
 
 
@@ -275,6 +164,23 @@ def _reduce_max(c: Context, layer: Layer) -> Call:
     return plain_call(c, "", lines, needs=("pool",))
 
 
+def _reduce_min(c: Context, layer: Layer) -> Call:
+    shape = c.net.graph.shape(layer.inputs[0])
+    lines = [
+        f"int count = {prod(shape[:-1])};",
+        "PPG_OPAQUE(count);",
+        f"for (int c = 0; c < {shape[-1]}; c++) {{",
+        "    int8_t least = 127;",
+        "    for (int i = 0; i < count; i++) {",
+        f"        const int8_t value = x[i * {shape[-1]} + c];",
+        "        least = value < least ? value : least;",
+        "    }",
+        "    y[c] = least;",
+        "}",
+    ]
+    return plain_call(c, "", lines)
+
+
 def _place(size: int, wanted: int, layer: Layer, position: str) -> str:
     """C expression of the position of an axis that `position` of the output copies."""
     by, more, over = {
@@ -357,20 +263,22 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "transpose_conv": _weighted,
     "fully_connected": _weighted,
     "lstm": lstm_call,
-    "add": _add,
-    "sub": _add,
-    "mul": _mul,
-    "maximum": _larger,
-    "minimum": _larger,
-    "prelu": _prelu,
-    "select": _select,
-    "squared_difference": _squared_difference,
+    "add": pairs.add,
+    "sub": pairs.add,
+    "mul": pairs.mul,
+    "maximum": pairs.larger,
+    "minimum": pairs.larger,
+    "prelu": pairs.prelu,
+    "select": pairs.select,
+    "squared_difference": pairs.squared_difference,
+    "div": pairs.div,
     "concat": _concat,
     "transpose": _strided,
     "slice": _strided,
     "space_to_depth": _strided,
     "depth_to_space": _strided,
     "reduce_max": _reduce_max,
+    "reduce_min": _reduce_min,
     "resize_nearest": _resize_nearest,
     "resize_bilinear": _resize_bilinear,
     "pad": _pad,

@@ -1,0 +1,1 @@
+"""Plain loop nests for layers that no fast step covers."""
