@@ -121,11 +121,8 @@ class Graph:
             written.add(layer.output)
             self._check_shape(layer)
             one = before.get(layer.weights_of) if layer.weights_of else layer
-            if (
-                one is None
-                or one.op != layer.op
-                or (self.weight_shape(one) != self.weight_shape(layer))
-            ):
+            sized = [known for known in (one, layer) if known and OPERATORS[known.op].weighted]
+            if one is None or one.op != layer.op or len({*map(self.weight_shape, sized)}) > 1:
                 raise GraphError(
                     f"graph: layer {layer.name!r} has the weights of {layer.weights_of!r}; "
                     "allowed: an earlier layer of the same operator and sizes"

@@ -69,7 +69,8 @@ class Layer:
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
         threshold: of a `select`: the least stored value of its first input that takes the second.
-        weights_of: name of an earlier layer of equal int8 weights: both are stored once.
+        weights_of: name of an earlier layer of equal int8 weights, or of an equal table of its C:
+            both are stored once.
     """
 
     name: str
@@ -284,7 +285,10 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
     "threshold": ("select",),
-    "weights_of": ("conv", "depthwise_conv", "fully_connected"),
+    "weights_of": (
+        *("conv", "depthwise_conv", "fully_connected"),
+        *(op for op, known in OPERATORS.items() if known.table_bytes and not known.weighted),
+    ),
 }
 """Attributes and the operators that have them."""
 

@@ -23,7 +23,8 @@ Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add
              "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
              "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
              "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square",
-             "sqrt", "lstm", "batch_matmul", "select", "div", "reduce_min"]  # fmt: skip
+             "sqrt", "lstm", "batch_matmul", "select", "div", "reduce_min",
+             "sin", "cos", "floor", "ceil", "round", "sign"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
 Kind = Literal["int8", "uint8", "float32"]
@@ -208,7 +209,12 @@ OPERATORS: dict[Op, Operator] = {
                            keeps_scale=True, assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
 }  # fmt: skip
 
-FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square"})
+_CURVES: tuple[Op, ...] = ("sin", "cos", "floor", "ceil", "round", "sign")
+OPERATORS |= {
+    op: Operator((op.upper(),), 1, "", "", "same", table_bytes=256, assumed=_LOOKED_UP)
+    for op in _CURVES
+}
+FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square", *_CURVES})
 """Those that no runtime has in int8."""
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)
 """Those that map one int8 value to another."""

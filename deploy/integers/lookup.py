@@ -27,7 +27,7 @@ from deploy.integers.exponential import (
 from deploy.integers.fixed_point import Ints, Multiplier, divide_by_power_of_two, inverse_root
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
-from hwmodels.operators import Op
+from hwmodels.operators import FLOAT_OPS, Op
 
 _ROOT_BITS = 20  # behind the point of 1 / sqrt(x)
 _INPUT_BITS = 4  # before the point of the argument; 27 behind it
@@ -36,7 +36,7 @@ _INPUT_BITS = 4  # before the point of the argument; 27 behind it
 def table(net: QuantizedNet, layer: Layer, *, litert: bool = False) -> NDArray[np.int8]:
     """`(256,)` stored results of the stored inputs -128 .. 127, by TFLM's or LiteRT's rule."""
     if layer.in_float and layer.op in IN_FLOAT:
-        return _real(net, layer, lambda x: IN_FLOAT[layer.op](layer, x))
+        return _in_float_alone(net, layer, litert)
     return TABLES[layer.op](net, layer, litert)
 
 
@@ -194,12 +194,8 @@ def _gelu_by_tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _neg(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    return _real(net, layer, np.negative)
-
-
-def _square(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    return _real(net, layer, np.square)
+def _in_float_alone(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    return _real(net, layer, lambda x: IN_FLOAT[layer.op](layer, x))
 
 
 def _sqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
@@ -271,6 +267,14 @@ IN_FLOAT: dict[Op, Callable[[Layer, NDArray[np.float32]], NDArray[Any]]] = {
     "hard_swish": lambda _, x: x * np.clip(x + np.float32(3), 0, 6) / np.float32(6),
     "abs": lambda _, x: np.abs(x),
     "rsqrt": lambda _, x: np.float32(1) / np.sqrt(x),
+    "neg": lambda _, x: -x,
+    "square": lambda _, x: np.square(x),
+    "sin": lambda _, x: np.sin(x),
+    "cos": lambda _, x: np.cos(x),
+    "floor": lambda _, x: np.floor(x),
+    "ceil": lambda _, x: np.ceil(x),
+    "round": lambda _, x: np.rint(x),
+    "sign": lambda _, x: np.sign(x),
 }
 """Those whose int8 kernels compute otherwise, as a converter leaves them in float."""
 
@@ -284,10 +288,9 @@ TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "elu": _elu,
     "gelu": _gelu,
     "exp": _exp,
-    "neg": _neg,
-    "square": _square,
     "sqrt": _sqrt,
     "log": _log,
     "abs": _abs,
     "rsqrt": _rsqrt,
+    **dict.fromkeys(FLOAT_OPS, _in_float_alone),
 }

@@ -33,9 +33,10 @@ _CUSTOM = 32
 _OWN_OPTIONS = ("WeightsFormat", "Axis", "Alpha", "BeginMask", "EndMask", "EllipsisMask",
                 "NewAxisMask", "ShrinkAxisMask", "AlignCorners", "HalfPixelCenters",
                 "BlockSize", "BatchDims", "Approximate", "CellClip", "ProjClip",
-                "TimeMajor", "AdjX", "AdjY")  # fmt: skip
+                "TimeMajor", "AdjX", "AdjY", "Mode")  # fmt: skip
 """Numbers that one operator has; pairs of several stand in `hwmodels.operators`."""
-_MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions"}
+_MOVING = {"PACK": "PackOptions", "UNPACK": "UnpackOptions", "GATHER": "GatherOptions",
+           "MIRROR_PAD": "MirrorPadOptions"}  # fmt: skip
 """Options of operators that `deploy.tflite.forms.moved` rewrites."""
 # What reading a table of flatbuffers beyond its end, or a code that nobody knows, may raise.
 _DAMAGED = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)

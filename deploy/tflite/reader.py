@@ -22,6 +22,7 @@ import numpy as np
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.forms.choices import with_choices
+from deploy.tflite.forms.constants import with_constants
 from deploy.tflite.forms.dilated import with_views
 from deploy.tflite.forms.fronted import with_batch_in_front
 from deploy.tflite.forms.islands import with_islands
@@ -90,7 +91,8 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         source = content_of(source)
     name = name or "the TFLite file"
     parsed = parse(source, name=name)
-    forms = (with_rows, with_views, with_batch_in_front, with_choices, with_islands, with_moves)
+    forms = (with_constants, with_rows, with_views, with_batch_in_front, with_choices,
+             with_islands, with_moves)  # fmt: skip
     stored = reduce(lambda model, form: form(model), forms, parsed)
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)

@@ -67,17 +67,24 @@ def net_of(graph: Graph, stored: StoredModel) -> QuantizedNet:
 
 
 def with_shared_weights(graph: Graph, stored: StoredModel) -> Graph:
-    """The graph whose layers name the earlier one that has their weights, as in unrolled loops."""
+    """The graph whose layers name the earlier one that has their weights or their table of
+    results, which follows from scales: in unrolled loops many are equal."""
     names = unique_names(stored)
+    tensors = dict(zip(names, stored.tensors, strict=True))
     kernels = {names[o.outputs[0]]: o.inputs[1] for o in stored.operators if len(o.inputs) > 1}
     first: dict[tuple[object, ...], str] = {}
     layers = []
     for layer in graph.layers:
-        if OPERATORS[layer.op].weighted and layer.op not in ("lstm", "transpose_conv"):
+        known, key = OPERATORS[layer.op], None
+        touched = [tensors[name] for name in (*layer.inputs, layer.output)]
+        if known.weighted and layer.op not in ("lstm", "transpose_conv"):
             content = stored.tensors[kernels[layer.output]].content
-            one = first.setdefault((layer.op, graph.weight_shape(layer), content), layer.name)
-            layer = replace(layer, weights_of="" if one == layer.name else one)
-        layers.append(layer)
+            key = layer.op, graph.weight_shape(layer), content
+        elif known.table_bytes and not known.weighted and {t.kind for t in touched} == {"INT8"}:
+            scales = [(one.scales.tobytes(), one.zero_points.tobytes()) for one in touched]
+            key = replace(layer, name="", inputs=(), output=""), *scales
+        one = layer.name if key is None else first.setdefault(key, layer.name)
+        layers.append(replace(layer, weights_of="" if one == layer.name else one))
     return replace(graph, layers=tuple(layers))
 
 

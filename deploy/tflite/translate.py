@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from deploy.tflite import lstm, slices
-from deploy.tflite.forms.islands import MAPS, float_tensors
+from deploy.tflite.forms.islands import MAPS, float_tensors, left_in_float
 from deploy.tflite.parse import StoredModel, StoredOperator
 from hwmodels.graph import Graph, Layer, Shape, Tensor, dense_rows
 from hwmodels.operators import (
@@ -199,9 +199,9 @@ class Translator:
                 )
         end = target in islands or self._ends(op, target, self._stored.outputs)
         if op == "dequantize" and not end:
-            left = {o.name for o in self._stored.operators if target in o.inputs}
+            left = left_in_float(self._stored, target)
             raise self._fail(
-                f"the converter left what follows in float: {', '.join(sorted(left))}; allowed: "
+                f"the converter left what follows in float: {', '.join(left)}; allowed: "
                 f"one of {', '.join(sorted(MAPS))}, then QUANTIZE. Write that part with other "
                 "layers and convert again"
             )

@@ -180,7 +180,7 @@ def step_tables(graph: Graph, step: Step, shape: StepShape) -> int:
     if kind == "row":
         return _ROW_BYTES * outputs
     if not OPERATORS[layer.op].weighted or layer.op == "lstm":
-        return OPERATORS[layer.op].table_bytes + graph.weight_bytes(layer)
+        return OPERATORS[layer.op].table_bytes * own + graph.weight_bytes(layer)
     weights = math.prod(graph.weight_shape(layer)) * own
     return weights + _REQUANT_BYTES * graph.shape(layer.output)[-1]
 
@@ -227,7 +227,9 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
         tuple(layers),
         call,
         fast.tables_bytes,
-        _code_bounds(fast.code_bytes, shapes, law, searched=searched),
+        _code_bounds(
+            fast.code_bytes, [*shapes, infer_shape(core, len(shapes))], law, searched=searched
+        ),
         fast.scratch_bytes + state,
         _peak(plan),
         uncounted / cycles_sum,
@@ -250,7 +252,7 @@ def _code_bounds(
     if searched:
         return Estimate.exact(code).widened(law.errors.code_half_width)
     parts = total(law.code_bounds(shape) for shape in dict.fromkeys(s.function for s in shapes))
-    rest = code - parts.value  # of the function that calls the steps, and of dot products
+    rest = code - parts.value  # of dot products
     return parts + Estimate.exact(rest)
 
 

@@ -14,7 +14,7 @@ from hwmodels.generated_c.steps import BLOCK, Program, Step, Storage, dot_words,
 from hwmodels.generated_c.taps import Taps, dot_rounds
 from hwmodels.graph import Graph
 from hwmodels.layer import Layer, real_taps
-from hwmodels.operators import OPERATORS, Op
+from hwmodels.operators import FLOAT_OPS, OPERATORS, TABLE_OPS, Op
 
 
 class StepShape(NamedTuple):
@@ -76,7 +76,9 @@ class StepShape(NamedTuple):
 
     @property
     def function(self) -> StepShape:
-        """What its C function is made for: where it begins is an argument."""
+        """What its C function is made for: where it begins and its table are arguments."""
+        if self.kind in _LOOKED_UP:
+            return self._replace(kind="plain logistic")
         return self._replace(unread=0) if self.unread else self
 
     @property
@@ -179,10 +181,10 @@ def step_shape(graph: Graph, program: Program, step: Step) -> StepShape:
     return StepShape(kind, to.steps, 1, source[-1], to.channels, work=work)
 
 
+_LOOKED_UP = frozenset(f"plain {op}" for op in TABLE_OPS)
+"""Kinds whose loops look up a table: alike but for what they were counted of."""
 _SAME_LOOPS: dict[Op, Op] = {
-    **dict.fromkeys(
-        ("elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square", "sqrt"), "logistic"
-    ),
+    **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "sqrt", *FLOAT_OPS), "logistic"),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     "sum": "mean",
     "reduce_min": "reduce_max",

@@ -118,9 +118,9 @@ def _strided(c: Context, layer: Layer) -> Call:
         for depth, end in enumerate(ends)
     ]
     index = " + ".join(f"i{depth} * {by}" for depth, (_, by) in enumerate(loops))
-    lines.append(f"{'    ' * len(loops)}*y++ = x[{start} + {index}];")
+    lines.append(f"{'    ' * len(loops)}*y++ = x[start + {index}];")
     lines += [f"{'    ' * depth}}}" for depth in reversed(range(len(loops)))]
-    return plain_call(c, "", lines)
+    return plain_call(c, ", int start", lines, str(start))  # alike but for it is one function
 
 
 def _pad(c: Context, layer: Layer) -> Call:

@@ -7,24 +7,28 @@ from math import prod
 from deploy.c.calls import Call, Context, Table, gather, joint, table
 from deploy.integers import fixed_point, joined, single_rounding
 from hwmodels.graph import Layer, Shape
-from ppgnas.errors import ExportError
 
 
-def _index(shape: Shape, whole: Shape, layer: Layer) -> str:
-    """C expression of the element that stands for element `i` of the output."""
+def _index(shape: Shape, whole: Shape) -> str:
+    """C expression of the element that stands for element `i` of the output.
+
+    Neighbouring axes that the tensor has are one; the others it repeats.
+    """
     shape = (1,) * (len(whole) - len(shape)) + shape
-    used = [axis for axis, size in enumerate(shape) if size > 1]
-    if not used:
-        return "0"
-    first, last = used[0], used[-1]
-    if shape[first : last + 1] != whole[first : last + 1]:
-        raise ExportError(
-            f"layer {layer.name!r}: {layer.op} of shapes {shape} and {whole} has no generated C; "
-            "one tensor may lack axes in front or behind, not between"
-        )
-    inner, size = prod(whole[last + 1 :]), prod(shape[first : last + 1])
-    index = "i" if inner == 1 else f"i / {inner}"
-    return index if prod(whole[:first]) == 1 else f"{index} % {size}"
+    terms = []
+    last = len(whole)
+    while last:
+        first = last - 1
+        if shape[first] > 1:
+            while first and shape[first - 1] == whole[first - 1]:
+                first -= 1
+            inner, size, own = prod(whole[last:]), prod(shape[first:last]), prod(shape[last:])
+            index = "i" if inner == 1 else f"i / {inner}"
+            if prod(whole[:first]) > 1:
+                index += f" % {size}"
+            terms.append(index if own == 1 else f"{index} * {own}")
+        last = first
+    return " + ".join(reversed(terms)) or "0"
 
 
 def _pairwise(
@@ -33,7 +37,7 @@ def _pairwise(
     """A loop over the output; `result` is C with places for one element of each input."""
     graph = c.net.graph
     whole = graph.shape(layer.output)
-    places = [_index(graph.shape(name), whole, layer) for name in layer.inputs]
+    places = [_index(graph.shape(name), whole) for name in layer.inputs]
     elements = [f"x{index}[{place}]" for index, place in enumerate(places)]
     lines = [
         *([declared] if declared else []),

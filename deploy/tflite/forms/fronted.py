@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from deploy.tflite import slices
 from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
 from hwmodels.operators import OPERATORS, TFLITE_OPS
 
@@ -43,6 +44,9 @@ def _turned(
     touched = orders.keys() & {*operator.inputs, *operator.outputs}
     if not touched or operator.name == "RESHAPE":
         return operator
+    if operator.name == "PACK" and operator.outputs[:1] and operator.outputs[0] in orders:
+        axis = int(operator.options["Axis"]) % 4
+        return replace(operator, options={"Axis": orders[operator.outputs[0]].index(axis)})
     if min(operator.inputs, default=-1) < 0 or len(operator.outputs) != 1:
         return None
     source, *said = operator.inputs
@@ -55,6 +59,12 @@ def _turned(
     if operator.name == "SLICE" and [*map(len, columns)] == [4, 4]:
         parts = [model.constant([column[axis] for axis in before]) for column in columns]
         return replace(operator, inputs=(source, *parts))
+    if operator.name == "STRIDED_SLICE" and len(columns) == 3:
+        rows = slices.rows(operator.options, columns, model.shape(source))
+        if isinstance(rows, str) or any(step < 0 for *_, step in rows):
+            return None
+        parts = [model.constant([rows[axis][at] for axis in before]) for at in range(3)]
+        return replace(operator, inputs=(source, *parts), options=dict(slices.PLAIN))
     op = TFLITE_OPS.get(operator.name)
     alike = all(orders.get(i) == after or model.shape(i) in ((), (1,)) for i in operator.inputs)
     by_value = op is not None and OPERATORS[op].shape == "same" and op != "softmax"

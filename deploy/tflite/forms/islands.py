@@ -4,7 +4,9 @@ One that maps single values is a layer of the graph in float, with its costs; in
 one table (`hwmodels.graph.Graph.core`). What moves values among them, as the reversed steps of a
 bidirectional layer, and what parts them, as gates of a recurrent one, goes in front, where the
 tensor is int8: the same values. A maximum does so
-where the map before it never falls: the largest value has the largest result.
+where the map before it never falls: the largest value has the largest result. What joins tensors
+goes behind their `QUANTIZE`s. A float tensor that several read, as of a shortcut, is computed for
+each of them, and so it is costed: interpreters compute it once.
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ from hwmodels.operators import TABLE_OPS, TFLITE_OPS
 MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in TABLE_OPS)
 _MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "REVERSE_V2", "TRANSPOSE", "SLICE",
                     "STRIDED_SLICE", "GATHER", "GATHER_ND", "REDUCE_MAX"})  # fmt: skip
+_TIMES = 4  # at most, as many operators as before
 _PARTS = {"SPLIT": 1, "SPLIT_V": 0, "UNPACK": 0}  # -> which input is parted
 _FALLING = frozenset(
-    {"HARD_SWISH", "GELU", "ABS", "RSQRT", "NEG", "LOG", "SQUARE", "SQRT"}
+    {"HARD_SWISH", "GELU", "ABS", "RSQRT", "NEG", "LOG", "SQUARE", "SQRT", "SIN", "COS"}
 )  # or are no number
 
 
 def with_islands(stored: StoredModel) -> StoredModel:
     """The model with moves in front of the islands that hold some."""
-    stored = _parted(stored)
+    stored = _apart(_joined_behind(_parted(stored)))
     tensors, operators = list(stored.tensors), list(stored.operators)
     for island in _islands(stored):
         kept = [operator for operator in island if operator.name not in _MOVES]
@@ -85,6 +88,75 @@ def _parted(stored: StoredModel) -> StoredModel:
     return replace(stored, tensors=tuple(model.tensors), operators=tuple(kept))
 
 
+def _joined_behind(stored: StoredModel) -> StoredModel:
+    """The model with a `CONCATENATION` in float behind the `QUANTIZE` of each of its parts."""
+    readers, model = _readers(stored), Rewritten(stored.tensors)
+    moved: dict[int, StoredOperator] = {}  # by the tensor that it wrote
+    for operator in stored.operators:
+        target = operator.outputs[0] if len(operator.outputs) == 1 else -1
+        after = readers.get(target, [])
+        if operator.name == "CONCATENATION" and after and target not in stored.outputs:
+            kinds = {(stored.tensors[i].kind, stored.tensors[i].content) for i in operator.inputs}
+            if kinds == {("FLOAT32", None)} and {one.name for one in after} == {"QUANTIZE"}:
+                moved[target] = operator
+                continue
+        join = moved.get(operator.inputs[0]) if operator.name == "QUANTIZE" else None
+        if join is None:
+            model.operators.append(operator)
+            continue
+        parts = [model.like(target, model.shape(index)) for index in join.inputs]
+        for index, part in zip(join.inputs, parts, strict=True):
+            model.put("QUANTIZE", (index,), part)
+        model.operators.append(replace(join, inputs=tuple(parts), outputs=(target,)))
+    return replace(stored, tensors=tuple(model.tensors), operators=tuple(model.operators))
+
+
+def _apart(stored: StoredModel) -> StoredModel:
+    """The model with one copy of a float operator for each that reads what it gives."""
+    model = Rewritten(stored.tensors)
+    most = _TIMES * len(stored.operators)
+    # From the last to the first: what reads a copy reads another copy of what is before it.
+    operators: list[StoredOperator] = []
+    places: dict[int, list[int]] = {}  # of those that read a tensor
+    for operator in reversed(stored.operators):
+        target = operator.outputs[0] if len(operator.outputs) == 1 else -1
+        after = places.get(target, []) if target not in stored.outputs else []
+        in_float = target >= 0 and model.tensors[target].kind == "FLOAT32"
+        if not in_float or operator.name not in {*MAPS, *_MOVES, "DEQUANTIZE"}:
+            after = []
+        outputs = [target]
+        for place in after[:0:-1]:
+            if len(operators) + len(outputs) < most:
+                outputs.append(model.like(target, model.shape(target)))
+                reader = operators[place]
+                inputs = tuple(outputs[-1] if i == target else i for i in reader.inputs)
+                operators[place] = replace(reader, inputs=inputs)
+        for own in outputs:
+            for index in {*operator.inputs}:
+                places.setdefault(index, []).append(len(operators))
+            copy = operator if own == target else replace(operator, outputs=(own,))
+            operators.append(copy)
+    return replace(stored, tensors=tuple(model.tensors), operators=tuple(operators[::-1]))
+
+
+def _readers(stored: StoredModel) -> dict[int, list[StoredOperator]]:
+    found: dict[int, list[StoredOperator]] = {}
+    for operator in stored.operators:
+        for index in operator.inputs:
+            found.setdefault(index, []).append(operator)
+    return found
+
+
+def left_in_float(stored: StoredModel, source: int) -> list[str]:
+    """Operators behind a float tensor that no island may hold; all of them where each may."""
+    reached, found = {source}, set()
+    for operator in stored.operators:
+        if reached.intersection(operator.inputs) and operator.name != "QUANTIZE":
+            found.add(operator.name)
+            reached.update(i for i in operator.outputs if stored.tensors[i].kind == "FLOAT32")
+    return sorted(found - MAPS - _MOVES) or sorted(found)
+
+
 def float_tensors(stored: StoredModel) -> set[int]:
     """Tensors in islands of one operator that maps single values, or of none."""
     return {
@@ -98,11 +170,7 @@ def float_tensors(stored: StoredModel) -> set[int]:
 
 def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
     """Operators from a `DEQUANTIZE` to a `QUANTIZE`, at most one of which maps single values."""
-    readers: dict[int, list[StoredOperator]] = {}
-    for operator in stored.operators:
-        for index in operator.inputs:
-            readers.setdefault(index, []).append(operator)
-    found = []
+    readers, found = _readers(stored), []
     for operator in stored.operators:
         if operator.name != "DEQUANTIZE" or len(operator.inputs) != 1:
             continue

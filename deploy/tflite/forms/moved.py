@@ -14,14 +14,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 
+from deploy.tflite.forms.places import PARTS, masked, windows
 from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
 from deploy.tflite.slices import PLAIN
 
 Shape = tuple[int, ...]
-_PARTS = 64  # at most, of one tensor that is joined
 _LARGEST = 2**20  # bytes of a tensor that is filled
 
 
@@ -83,7 +84,7 @@ def _pack(model: Rewritten, operator: StoredOperator) -> bool:
     """A change of view for each input, and what joins them."""
     shape = model.shape(operator.outputs[0])
     axis = int(operator.options["Axis"])
-    if not -len(shape) <= axis < len(shape) or len(operator.inputs) > _PARTS:
+    if not -len(shape) <= axis < len(shape) or len(operator.inputs) > PARTS:
         return False
     axis %= len(shape)
     one = (*shape[:axis], 1, *shape[axis + 1 :])
@@ -163,6 +164,27 @@ def _padded(model: Rewritten, operator: StoredOperator) -> bool:
     return bool(axes)
 
 
+def _mirrored(model: Rewritten, operator: StoredOperator) -> bool:
+    """Padding by what lies beside the edge, one axis after the other."""
+    source, target = operator.inputs[0], operator.outputs[0]
+    numbers, shape = model.numbers(operator.inputs[-1]), model.shape(source)
+    pads = list(zip(numbers[::2], numbers[1::2], strict=False))
+    axes = [axis for axis, pad in enumerate(pads) if any(pad)]
+    if not axes or len(numbers) != 2 * len(shape) or min(numbers) < 0:
+        return False
+    if any(max(pads[axis]) >= shape[axis] for axis in axes):
+        return False
+    mode: Any = "symmetric" if operator.options["Mode"] else "reflect"
+    for axis in axes:
+        places = np.pad(np.arange(shape[axis]), pads[axis], mode=mode).tolist()
+        shape = (*shape[:axis], len(places), *shape[axis + 1 :])
+        part = target if axis == axes[-1] else model.like(source, shape)
+        if not _taken(model, source, places, part, axis):
+            return False
+        source = part
+    return True
+
+
 def _transpose_conv(model: Rewritten, operator: StoredOperator) -> bool:
     """Its output's sizes come first in a file, as they may be computed; the tensor says them."""
     if len(operator.inputs) not in (3, 4):
@@ -177,7 +199,7 @@ def _tile(model: Rewritten, operator: StoredOperator) -> bool:
     source, target = operator.inputs[0], operator.outputs[0]
     shape, times = model.shape(source), model.numbers(operator.inputs[-1])
     repeated = [axis for axis, count in enumerate(times) if count > 1]
-    if len(times) != len(shape) or min(times, default=0) < 1 or max(times) > _PARTS:
+    if len(times) != len(shape) or min(times, default=0) < 1 or max(times) > PARTS:
         return False
     if len(shape) > 4:  # between changes of view: the axes around the only one are joined
         if len(repeated) != 1:
@@ -204,7 +226,7 @@ def _gather(model: Rewritten, operator: StoredOperator) -> bool:
     shape, target = model.shape(source), model.shape(operator.outputs[0])
     axis = int(operator.options.get("Axis", 0))
     if operator.name == "GATHER_ND" and model.shape(places)[-1:] != (1,):
-        return False
+        return windows(model, operator)
     if operator.options.get("BatchDims") or not -len(shape) <= axis < len(shape):
         return False
     return len(target) <= 4 and _taken(
@@ -227,22 +249,42 @@ def _taken(model: Rewritten, source: int, places: list[int], target: int, axis: 
         model.put("RESIZE_NEAREST_NEIGHBOR", (flat,), larger, **plain)
         model.put("RESHAPE", (larger,), target)
         return True
-    breaks = [i for i, (a, b) in enumerate(pairwise(places), start=1) if b != a + 1]
-    runs = [(places[a], places[b - 1] + 1) for a, b in pairwise([0, *breaks, len(places)])]
-    if len(runs) > _PARTS:
+    runs = _runs(places)
+    if len(runs) > PARTS:
         return False
     whole = (*shape[:axis], len(places), *shape[axis + 1 :])
     joined = target if model.shape(target) == whole else model.like(source, whole)
     parts = []
-    for first, end in runs:
-        part = (*shape[:axis], end - first, *shape[axis + 1 :])
+    for run in runs:
+        part = (*shape[:axis], len(run), *shape[axis + 1 :])
         parts.append(joined if len(runs) == 1 else model.like(source, part))
-        model.along(source, parts[-1], axis, first, end)
+        if run.step > 0:
+            model.along(source, parts[-1], axis, run.start, run.stop)
+            continue
+        rows = [range(size) for size in shape]
+        rows[axis] = run
+        said = ([r.start for r in rows], [max(r.stop, 0) for r in rows], [r.step for r in rows])
+        masks = PLAIN | {"EndMask": float((run.stop < 0) << axis)}
+        constants = [model.constant(column) for column in said]
+        model.put("STRIDED_SLICE", (source, *constants), parts[-1], **masks)
     if len(runs) > 1:
         model.join(parts, joined, axis)
     if joined != target:
         model.put("RESHAPE", (joined,), target)
     return True
+
+
+def _runs(places: list[int]) -> list[range]:
+    """Neighbours, upwards or downwards."""
+    runs: list[range] = []
+    for place in places:
+        last = runs[-1] if runs else range(0)
+        step = place - last[-1] if last else 0
+        if step in (1, -1) and (len(last) == 1 or step == last.step):
+            runs[-1] = range(last.start, place + step, step)
+        else:
+            runs.append(range(place, place + 1))
+    return runs
 
 
 def _broadcast(model: Rewritten, operator: StoredOperator) -> bool:
@@ -340,6 +382,9 @@ _MAKERS: dict[str, Callable[[Rewritten, StoredOperator], bool]] = {
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,
     "PADV2": _padded,
+    "MIRROR_PAD": _mirrored,
+    "SELECT": masked,
+    "SELECT_V2": masked,
     "MEAN": _reduced,
     "SUM": _reduced,
     "REDUCE_MAX": _reduced,

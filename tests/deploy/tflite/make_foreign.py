@@ -381,10 +381,10 @@ def convert(make: Callable[[Tensor], Any], shape: tuple[int, ...], ends: str) ->
     return bytes(converter.convert())
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, models: Any = MODELS) -> None:
     """Write every file, or those of the functions that are named, and their operators."""
     chosen = sys.argv[2:]
-    for make, shape, kinds in MODELS:
+    for make, shape, kinds in models:
         if chosen and make.__name__ not in chosen:
             continue
         for ends in kinds:

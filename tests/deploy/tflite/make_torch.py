@@ -146,6 +146,17 @@ def branches() -> nn.Module:
     )
 
 
+def patches() -> nn.Module:
+    """Overlapping parts of a signal that was padded by its other end."""
+
+    def forward(around: nn.Module, each: nn.Module, head: nn.Module, x: Tensor) -> Tensor:
+        parts = around(x).unfold(-1, 8, 4).permute(0, 2, 1, 3).flatten(2)
+        return head(torch.relu(each(parts)).mean(1))
+
+    around = nn.Conv1d(1, 3, 5, padding=2, padding_mode="circular")
+    return Branch(forward, around, nn.Linear(24, 6), nn.Linear(6, 5))
+
+
 MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] = (
     (heart, ((4, 128),)),
     (residual, ((2, 64),)),
@@ -155,6 +166,7 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (grouped_norm, ((2, 32),)),
     (curves, ((2, 32),)),
     (branches, ((1, 128), (3, 128))),
+    (patches, ((1, 32),)),
 )
 
 

@@ -19,7 +19,7 @@ from deploy.emulation.host import HostCompiler
 from deploy.emulation.toolchain import find_compiler
 from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
-from deploy.integers import reference
+from deploy.integers import lookup, reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import micro, runtime, writer
 from deploy.tflite.reader import TfliteModel, read, without_ends
@@ -44,7 +44,8 @@ NO_TFLM = ("gelu_int8", "moved_int8", "powers_int8", "pyramid_int8", "rows_dynam
            "selected_int8", "torch_curves_int8")  # fmt: skip
 OPTIMISED = ("expected_int8", "exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
 NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "powers_int8", "selected_int8",
-               "torch_curves_int8", "torch_residual_int8", "transformer_int8")  # fmt: skip
+               "torch_curves_int8", "torch_residual_int8", "transformer_int8",
+               "waves_int8")  # fmt: skip
 # No law of their plain loops yet.
 UNCOUNTED = {"resize_nearest", "resize_bilinear", "squared_difference"}
 # Versions that LiteRT's optimised kernels know; the reference kernels are the same before.
@@ -153,7 +154,7 @@ def test_the_c_is_the_reference(names: list[str], tmp_path: Path, host: HostComp
         np.testing.assert_array_equal(seen, truth, err_msg=name)
 
 
-def assert_costs_within_bounds(net: QuantizedNet, folder: Path, *, unrolled: bool = False) -> None:
+def assert_costs_within_bounds(net: QuantizedNet, folder: Path) -> None:
     """Emulated cycles and built flash lie within the scorecard's, whose width is no excuse."""
     pytest.importorskip("unicorn", reason="pip install -e .[emulate]")
     pytest.importorskip("ziglang", reason="pip install -e .[emulate]")
@@ -162,17 +163,15 @@ def assert_costs_within_bounds(net: QuantizedNet, folder: Path, *, unrolled: boo
     cycles = emulator.call("ppg_run", {"ppg_input": noise(net, 1).tobytes()}).cycles
     assert card.cycles.low <= cycles <= card.cycles.high
     flash = emulator.image.sizes_of("model").flash_bytes
-    if not unrolled:  # equal tables of its steps stand once, which no graph knows
-        assert card.flash_bytes.low <= flash <= card.flash_bytes.high
-        assert 0.7 < card.flash_bytes.value / flash < 1.4
+    assert card.flash_bytes.low <= flash <= card.flash_bytes.high
+    assert 0.7 < card.flash_bytes.value / flash < 1.4
     if not {layer.op for layer in net.graph.layers} & UNCOUNTED:
         assert card.cycles.high < 4 * card.cycles.value < 12 * card.cycles.low
 
 
 @pytest.mark.parametrize("name", sorted({n for n in READ if n.endswith("_int8")} - NO_C.keys()))
 def test_built_costs_lie_within_the_bounds(name: str, tmp_path: Path) -> None:
-    unrolled = name == "torch_bidirectional_int8"
-    assert_costs_within_bounds(foreign(name)[1], tmp_path, unrolled=unrolled)
+    assert_costs_within_bounds(foreign(name)[1], tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(5000, 5006))
@@ -255,20 +254,27 @@ def test_constants_lie_in_flash_and_not_in_the_arena() -> None:
     assert {buffer.name for buffer in buffers} == set(graph.names) - graph.constants
 
 
-def test_weights_that_steps_share_are_stored_once() -> None:
+def test_weights_and_tables_that_steps_share_are_stored_once() -> None:
     graph = foreign("torch_bidirectional_int8")[0].graph
     layers = {layer.name: layer for layer in graph.layers}
     shared = [layer for layer in graph.layers if layer.weights_of]
-    assert len(shared) == 6
-    weights = foreign("torch_bidirectional_int8")[1].weights
+    dense = [layer for layer in shared if layer.op == "fully_connected"]
+    looked_up = [layer for layer in shared if layer.op in lookup.TABLES]
+    assert (len(dense), len(looked_up), len(shared)) == (6, 18, 24)
+    net = foreign("torch_bidirectional_int8")[1]
     for layer in shared:
-        assert not layers[layer.weights_of].weights_of
-        np.testing.assert_array_equal(weights[layer.name], weights[layer.weights_of])
+        one = layers[layer.weights_of]
+        assert not one.weights_of
+        if layer in dense:
+            np.testing.assert_array_equal(net.weights[layer.name], net.weights[one.name])
+        else:
+            np.testing.assert_array_equal(lookup.table(net, layer), lookup.table(net, one))
     apart = replace(graph, layers=tuple(replace(one, weights_of="") for one in graph.layers))
     board, engine = load_board("stm32h743"), load_engine("ppgnas-c")
     once, each = (score(of, board, engine).flash_bytes.value for of in (graph, apart))
-    rows = [graph.weight_shape(one) for one in shared]
-    assert each - once == sum(outputs * (length + length % 2) for outputs, length in rows)
+    rows = [graph.weight_shape(one) for one in dense]
+    weights = sum(outputs * (length + length % 2) for outputs, length in rows)
+    assert each - once == weights + 256 * len(looked_up)
 
 
 def test_a_float_operator_between_int8_layers_has_costs_and_is_one_table() -> None:

@@ -254,9 +254,9 @@ REFUSED: list[tuple[Callable[[Any], None], str]] = [
     (lambda m: change_type(m, "input", "UINT8"), r"tensor 'input' is UINT8; allowed: INT8"),
     (lambda m: change_type(m, "conv1_out", "INT16"), r"tensor 'conv1_out' is INT16"),
     (
-        lambda m: rename(operator_code(m, "ADD"), "DIV"),
-        r"operator \d+ DIV \('add\d+_out'\): DIV has no cost; allowed: CONV_2D, .*, NEG, .*\. "
-        r"To add it, extend hwmodels/operators\.py",
+        lambda m: rename(operator_code(m, "ADD"), "FLOOR_MOD"),
+        r"operator \d+ FLOOR_MOD \('add\d+_out'\): FLOOR_MOD has no cost; allowed: CONV_2D, .*"
+        r", NEG, .*\. To add it, extend hwmodels/operators\.py",
     ),
     (custom, r"custom MyOp has no cost"),
     (set_field("CONV_2D", "fusedActivationFunction", 4), r"fused activation is TANH; allowed"),
