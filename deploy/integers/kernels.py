@@ -257,9 +257,10 @@ def _transpose(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 def _slice(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     target = net.graph.shape(layer.output)[1:]
-    # An end before the first row, of steps back, is None to numpy.
+    # An end before the first row, of steps back, is None to numpy; they may have an own scale.
     chosen = (slice(None), *(slice(a, b if b >= 0 else None, by) for a, b, by in layer.rows[1:]))
-    return lambda x: x[chosen].reshape(len(x), *target)
+    moved = net.activations[layer.inputs[0]][1] - net.activations[layer.output][1]
+    return lambda x: x[chosen].reshape(len(x), *target) + np.float32(moved)
 
 
 def _blocks(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:

@@ -392,7 +392,7 @@ def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) ->
             f"TFLite's {layer.op} has {known.fixed_scale}"
         )
     for name in layer.inputs[layer.op == "select" :]:  # whose first input is compared alone
-        if known.keeps_scale and activations[name] != after:
+        if known.keeps_scale and activations[name] != after and layer.op != "slice":
             raise ExportError(
                 f"layer {layer.name!r} ({layer.op}): input (scale, zero point) "
                 f"{activations[name]} and output {after} differ; TFLite's {layer.op} keeps them, "

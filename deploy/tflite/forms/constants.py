@@ -107,7 +107,8 @@ def _computed(
     if name == "QUANTIZE" and inputs[0].kind == "FLOAT32" and len(target.scales) == 1:
         steps = values[0] / target.scales[0]
         away = np.trunc(steps + np.copysign(np.float32(0.5), steps))
-        return np.clip(away + target.zero_points[0], -128, 127)
+        stored: Values = np.clip(away + target.zero_points[0], -128, 127)
+        return stored
     if name == "FULLY_CONNECTED":  # of nothing, as a first state has it, nothing
         nothing = len(inputs) == 2 and len(inputs[0].zero_points) == 1
         nothing = nothing and (values[0] == inputs[0].zero_points[0]).all()

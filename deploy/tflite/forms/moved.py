@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from deploy.tflite.forms.places import PARTS, masked, windows
+from deploy.tflite.forms.places import LARGEST, PARTS, masked, padded, windows
 from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
 from deploy.tflite.slices import PLAIN
-
-Shape = tuple[int, ...]
-_LARGEST = 2**20  # bytes of a tensor that is filled
 
 
 def with_moves(stored: StoredModel) -> StoredModel:
@@ -95,6 +92,17 @@ def _pack(model: Rewritten, operator: StoredOperator) -> bool:
     return True
 
 
+def _rows(model: Rewritten, operator: StoredOperator) -> bool:
+    """Vectors that become rows, as last states of stacked layers do: a batch of one each."""
+    shapes = [model.shape(index) for index in operator.inputs]
+    if {len(shape) for shape in shapes} != {2} or operator.options["Axis"] not in (0, -2):
+        return False
+    pairs = zip(operator.inputs, shapes, strict=True)
+    parts = [model.view(index, (1, 1, *shape)) for index, shape in pairs]
+    model.join(parts, operator.outputs[0], 2)
+    return True
+
+
 def _slice(model: Rewritten, operator: StoredOperator) -> bool:
     """First rows and sizes, where -1 is all that is left."""
     if len(operator.inputs) != 3:
@@ -125,43 +133,6 @@ def _reverse(model: Rewritten, operator: StoredOperator) -> bool:
     masks = PLAIN | {"EndMask": float((1 << len(shape)) - 1)}
     model.put("STRIDED_SLICE", (source, *said), operator.outputs[0], **masks)
     return True
-
-
-def _padded(model: Rewritten, operator: StoredOperator) -> bool:
-    """Padding by a value that is not nothing, as in front of a maximum, is a constant beside."""
-    if len(operator.inputs) != 3:
-        return False
-    source, said, value = operator.inputs
-    target, numbers = operator.outputs[0], model.numbers(said)
-    like, fill = model.tensors[target], model.tensors[value]
-    pads = list(zip(numbers[::2], numbers[1::2], strict=False))
-    sides = zip(model.shape(source), pads, strict=False)
-    if (
-        like.kind != "INT8"
-        or len(fill.content or b"") != 1
-        or len(numbers) != 2 * len(model.shape(source))
-        or min(numbers, default=-1) < 0
-        or pads[0] != (0, 0)
-        or like.shape != tuple(size + sum(pad) for size, pad in sides)
-        or prod(like.shape) > _LARGEST
-        or not (np.array_equal(fill.scales, like.scales))
-        or not (np.array_equal(fill.zero_points, like.zero_points))
-    ):
-        return False
-    axes = [axis for axis, pad in enumerate(pads) if any(pad)]
-    for axis in axes:
-        shape = model.shape(source)
-
-        def part(size: int, shape: Shape = shape, axis: int = axis) -> list[int]:
-            sizes = (*shape[:axis], size, *shape[axis + 1 :])
-            return [model.like(target, sizes, fill.content)] if size else []
-
-        (before, behind), size = pads[axis], shape[axis]
-        whole = (*shape[:axis], before + size + behind, *shape[axis + 1 :])
-        joined = target if axis == axes[-1] else model.like(target, whole)
-        model.join([*part(before), source, *part(behind)], joined, axis)
-        source = joined
-    return bool(axes)
 
 
 def _mirrored(model: Rewritten, operator: StoredOperator) -> bool:
@@ -295,7 +266,7 @@ def _broadcast(model: Rewritten, operator: StoredOperator) -> bool:
     axes = [axis for axis, size in enumerate(wanted) if shape[axis] != size]
     if not axes or len(wanted) > 4 or any(shape[axis] != 1 for axis in axes):
         return False
-    if len(shape) > len(wanted) or min(wanted) < 1 or prod(wanted) > _LARGEST:
+    if len(shape) > len(wanted) or min(wanted) < 1 or prod(wanted) > LARGEST:
         return False
     source = model.view(source, shape)
     for axis in axes:
@@ -373,6 +344,7 @@ _MAKERS: dict[str, Callable[[Rewritten, StoredOperator], bool]] = {
     "SPLIT_V": _split,
     "UNPACK": _unpack,
     "PACK": _pack,
+    "CONCATENATION": _rows,
     "SLICE": _slice,
     "REVERSE_V2": _reverse,
     "TILE": _tile,
@@ -381,7 +353,7 @@ _MAKERS: dict[str, Callable[[Rewritten, StoredOperator], bool]] = {
     "GATHER_ND": _gather,
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,
-    "PADV2": _padded,
+    "PADV2": padded,
     "MIRROR_PAD": _mirrored,
     "SELECT": masked,
     "SELECT_V2": masked,

@@ -1,4 +1,5 @@
-"""Elements at constant places: a choice by a constant mask, and overlapping windows of a signal.
+"""Elements at constant places: a choice by a constant mask, constants beside an edge, and
+overlapping windows of a signal.
 
 PyTorch pads around with such a mask, and parts a signal into patches (`unfold`) with an index of
 each element. Both are slices of the same bytes, joined.
@@ -7,13 +8,16 @@ each element. Both are slices of the same bytes, joined.
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 
 from deploy.tflite.parse import Rewritten, StoredOperator
 from deploy.tflite.slices import PLAIN
 
+Shape = tuple[int, ...]
 PARTS = 64  # at most, of one tensor that is joined
+LARGEST = 2**20  # bytes of a tensor that is filled
 
 
 def masked(model: Rewritten, operator: StoredOperator) -> bool:
@@ -55,6 +59,43 @@ def _whole(model: Rewritten, index: int, target: int) -> bool:
     return len(tensor.content) == 1 and alike and like.kind == "INT8"
 
 
+def padded(model: Rewritten, operator: StoredOperator) -> bool:
+    """Padding by a value that is not nothing, as in front of a maximum, is a constant beside."""
+    if len(operator.inputs) != 3:
+        return False
+    source, said, value = operator.inputs
+    target, numbers = operator.outputs[0], model.numbers(said)
+    like, fill = model.tensors[target], model.tensors[value]
+    pads = list(zip(numbers[::2], numbers[1::2], strict=False))
+    sides = zip(model.shape(source), pads, strict=False)
+    if (
+        like.kind != "INT8"
+        or len(fill.content or b"") != 1
+        or len(numbers) != 2 * len(model.shape(source))
+        or min(numbers, default=-1) < 0
+        or pads[0] != (0, 0)
+        or like.shape != tuple(size + sum(pad) for size, pad in sides)
+        or prod(like.shape) > LARGEST
+        or not (np.array_equal(fill.scales, like.scales))
+        or not (np.array_equal(fill.zero_points, like.zero_points))
+    ):
+        return False
+    axes = [axis for axis, pad in enumerate(pads) if any(pad)]
+    for axis in axes:
+        shape = model.shape(source)
+
+        def part(size: int, shape: Shape = shape, axis: int = axis) -> list[int]:
+            sizes = (*shape[:axis], size, *shape[axis + 1 :])
+            return [model.like(target, sizes, fill.content)] if size else []
+
+        (before, behind), size = pads[axis], shape[axis]
+        whole = (*shape[:axis], before + size + behind, *shape[axis + 1 :])
+        joined = target if axis == axes[-1] else model.like(target, whole)
+        model.join([*part(before), source, *part(behind)], joined, axis)
+        source = joined
+    return bool(axes)
+
+
 def windows(model: Rewritten, operator: StoredOperator) -> bool:
     """`GATHER_ND` of an index of each element: one slice with steps a tap, joined."""
     source, places, target = *operator.inputs[:2], operator.outputs[0]
@@ -72,7 +113,10 @@ def windows(model: Rewritten, operator: StoredOperator) -> bool:
         return False
     every = np.arange(np.prod(shape)).reshape(shape)
     for axis in reversed(range(1, len(wanted))):
-        taps = [_slice_of(every, at.take(tap, axis)) for tap in range(min(wanted[axis], PARTS))]
+        taps = [
+            _slice_of(every, at.take([tap], axis).squeeze(axis))
+            for tap in range(min(wanted[axis], PARTS))
+        ]
         if wanted[axis] > PARTS or any(tap is None for tap in taps):
             continue
         parts = []

@@ -91,3 +91,11 @@ def test_what_is_in_float_alone_reads_no_int8(name: str) -> None:
     rename(model.operatorCodes[operator.opcodeIndex], name)
     with pytest.raises(GraphError, match="it reads int8 values, and TFLM has it in float alone"):
         read(packed(model))
+
+
+def test_vectors_that_become_rows_are_joined_as_rows() -> None:
+    """Last states of two layers: their first size is a batch of one, and the rows' is two."""
+    model = with_moves(_stored("CONCATENATION", [(1, 5), (1, 5), (2, 5)], [], Axis=0))
+    *views, join = model.operators
+    assert [model.tensors[one.outputs[0]].shape for one in views] == [(1, 1, 1, 5)] * 2
+    assert (join.options["Axis"], join.outputs) == (2, (2,))
