@@ -53,7 +53,13 @@ def _product(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: s
     factor = one * other / output
     if rule == "litert":
         factor = float(np.float32(one) * np.float32(other) / np.float32(output))
-    return multiply(first * second, quantize_multiplier(factor))
+    return multiply(first * second, byte_multiplier(factor))
+
+
+def byte_multiplier(real: float) -> Multiplier:
+    """Of a product of two bytes: by 2^13 and more all but 0 leave int8, and some leave int32."""
+    by = quantize_multiplier(real)
+    return Multiplier(by.mantissa, np.minimum(by.shift, 14))
 
 
 def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:
@@ -64,7 +70,7 @@ def _larger(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: st
 def prelu_multipliers(net: QuantizedNet, layer: Layer) -> tuple[Multiplier, Multiplier]:
     """Of what is not negative, and of a negative input times its slope."""
     one, slope, output = scales(net, layer)
-    return quantize_multiplier(one / output), quantize_multiplier(one * slope / output)
+    return byte_multiplier(one / output), byte_multiplier(one * slope / output)
 
 
 def _prelu(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: str) -> Ints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from deploy.c.calls import Call, Context, Table, gather, joint, table
-from deploy.integers import fixed_point, joined, single_rounding
+from deploy.integers import joined, single_rounding
 from hwmodels.graph import Layer, Shape
 
 
@@ -68,7 +68,7 @@ def mul(c: Context, layer: Layer) -> Call:
     (first, first_zero), (second, second_zero), (scale, zero) = (
         c.net.activations[name] for name in (*layer.inputs, layer.output)
     )
-    by = fixed_point.quantize_multiplier(first * second / scale)
+    by = joined.byte_multiplier(first * second / scale)
     product = f"clamp(rescaled(({{}} - a) * ({{}} - b), mantissa, shift) + zero, {low}, {high})"
     return _pairwise(
         c,

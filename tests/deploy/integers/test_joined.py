@@ -90,12 +90,20 @@ def test_the_factor_of_a_product_is_a_float32_in_litert_alone() -> None:
     assert int(by_litert.ravel()[0]) == 60
 
 
-def test_axes_between_others_are_repeated(tmp_path: Path, host: HostCompiler) -> None:
-    """Additive attention: each query, (1, 4, 1, 3), beside each key, (1, 1, 5, 3)."""
+@pytest.mark.parametrize(("op", "scale"), [("add", 0.5), ("mul", 2.0**-24)])
+def test_axes_between_others_are_repeated(
+    op: Op, scale: float, tmp_path: Path, host: HostCompiler
+) -> None:
+    """Additive attention: each query, (1, 4, 1, 3), beside each key, (1, 1, 5, 3).
+
+    By so large a factor all products but 0 leave int8, and in LiteRT even int32.
+    """
     shapes = {"a": (1, 4, 1, 3), "k": (1, 1, 5, 3), "b": (1, 4, 5, 3)}
     tensors = tuple(Tensor(name, shape, constant=name == "k") for name, shape in shapes.items())
-    graph = Graph((Layer("b", "add", ("a", "k"), "b"),), tensors, "a", "b")
-    values = np.arange(15, dtype=np.int8).reshape(shapes["k"])
-    net = QuantizedNet(graph, dict.fromkeys("akb", (0.5, -3)), {}, {}, {}, {"k": values})
-    assert_interpreted(net)
+    graph = Graph((Layer("b", op, ("a", "k"), "b"),), tensors, "a", "b")
+    values = np.arange(-5, 10, dtype=np.int8).reshape(shapes["k"])
+    activations = {"a": (0.5, -3), "k": (0.5, -3), "b": (scale, -3)}
+    net = QuantizedNet(graph, activations, {}, {}, {}, {"k": values})
+    if op == "add":
+        assert_interpreted(net)
     assert_generated(net, tmp_path, host)
