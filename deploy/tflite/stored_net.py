@@ -75,7 +75,8 @@ def with_shared_weights(graph: Graph, stored: StoredModel) -> Graph:
     first: dict[tuple[object, ...], str] = {}
     layers = []
     for layer in graph.layers:
-        known, key = OPERATORS[layer.op], None
+        known = OPERATORS[layer.op]
+        key: tuple[object, ...] | None = None
         touched = [tensors[name] for name in (*layer.inputs, layer.output)]
         if known.weighted and layer.op not in ("lstm", "transpose_conv"):
             content = stored.tensors[kernels[layer.output]].content

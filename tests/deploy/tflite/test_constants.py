@@ -107,7 +107,7 @@ def test_mirrored_edges_are_slices(mode: str) -> None:
     found = with_moves(StoredModel((source, _tensor(pairs), target), (operator,), (0,), (2,)))
     *slices, join = found.operators
     assert (join.name, len(join.inputs)) == ("CONCATENATION", 3)
-    rows = []
+    rows: list[int] = []
     for one in slices:
         first, end, step = (
             int(np.frombuffer(found.tensors[i].content or b"", "<i4")[1]) for i in one.inputs[1:]
