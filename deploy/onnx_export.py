@@ -171,8 +171,7 @@ class _Writer(Nodes):
             "resize_nearest": self._resize_nearest,
             "resize_bilinear": self._resize_bilinear,
             "leaky_relu": self._leaky_relu,
-            "space_to_depth": self._blocks,
-            "depth_to_space": self._blocks,
+            **dict.fromkeys(("space_to_depth", "depth_to_space"), self._blocks),
         }
         looked_up = layer.op in lookup.TABLES and not self._has_float(layer)
         makers.get(layer.op, self._looked_up if looked_up else self._of_all)(layer)
@@ -192,8 +191,7 @@ class _Writer(Nodes):
         self._node("Gather", [results, place], layer.output)
 
     def _squared_difference(self, layer: Layer) -> None:
-        real = [self._real(name, layer) for name in layer.inputs]
-        apart = self._node("Sub", real, f"{layer.output}:apart")
+        apart = self._node("Sub", self._aligned(layer), f"{layer.output}:apart")
         square = self._node("Mul", [apart, apart], f"{layer.output}:square")
         self._node("QuantizeLinear", [square, *self._scale(layer.output)], layer.output)
 
@@ -321,12 +319,16 @@ class _Writer(Nodes):
         graph = self._net.graph
         return graph.shape(layer.inputs[0]), graph.shape(layer.output)
 
-    def _joined(self, layer: Layer) -> None:
-        graph = self._net.graph
+    def _aligned(self, layer: Layer) -> list[str]:
         real = [self._real(name, layer) for name in layer.inputs]
-        for index, shape in enumerate(map(graph.shape, layer.inputs)):
-            if len(shape) == 2 and len(graph.shape(layer.output)) == 4:
+        *shapes, whole = map(self._net.graph.shape, (*layer.inputs, layer.output))
+        for index, shape in enumerate(shapes):
+            if len(shape) == 2 and len(whole) == 4:  # a vector lies along the channels
                 real[index] = self._reshaped(real[index], f"{real[index]}4", (shape[1], 1, 1))
+        return real
+
+    def _joined(self, layer: Layer) -> None:
+        real = self._aligned(layer)
         if layer.op == "select":
             scale, zero_point = self._net.activations[layer.inputs[0]]
             least = np.array((layer.threshold - 0.5 - zero_point) * scale, np.float32)

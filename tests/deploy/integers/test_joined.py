@@ -9,7 +9,7 @@ import pytest
 
 from deploy.emulation.host import HostCompiler
 from deploy.integers import reference
-from deploy.integers.quantized import QuantizedNet
+from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.tflite import runtime, writer
 from hwmodels.graph import Graph, Layer, Tensor
 from hwmodels.operators import Op
@@ -68,6 +68,16 @@ def test_a_slope_of_one_changes_nothing() -> None:
     net.constants["k"][...] = 1
     x = np.arange(-24, 24, dtype=np.int8).reshape(1, 1, 6, 8)
     np.testing.assert_array_equal(reference.run(net, x), x)
+
+
+@pytest.mark.parametrize("op", ["mul", "squared_difference"])
+def test_a_vector_lies_along_the_channels(op: Op) -> None:
+    """Layers of Keras 2 that normalise: steps stand in the place of channels."""
+    shapes = {"a": (1, 2, 3, 8), "m": (1, 8), "b": (1, 2, 3, 8)}
+    layers = (Layer("m", "mean", ("a",), "m"), Layer("b", op, ("a", "m"), "b"))
+    graph = Graph(layers, tuple(Tensor(*one) for one in shapes.items()), "a", "b")
+    scales = {"a": (0.05, -7), "m": (0.02, 3), "b": (0.25, -100)}
+    assert_onnx(quantize(graph, {}, scales))
 
 
 @pytest.mark.parametrize("op", ["maximum", "minimum"])
