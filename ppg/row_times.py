@@ -12,7 +12,7 @@ the times step evenly they are taken as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ KEPT = 0.7  # of a rise from packet to packet
 LONG_S = 0.5  # between packets, within which losses do not show
 WANDERING = (16, 64)  # packets
 LONG_WALK = 256
+ROWS_LOST = (
+    3.5  # usual steps: a shorter one that is whole lacks rows, even after as many each time
+)
 FULL = 0.05  # of packets, at least, lack nothing,
 MERGED = 0.02  # and so few at most come with the next
 FEWEST_FULL = 4  # rows
@@ -74,16 +77,24 @@ class RowTimes:
     packets: str = ""
 
 
-def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
+def row_times(
+    stamp_s: Times, *, rate_hz: float | None = None, every_s: Times | None = None
+) -> RowTimes:
     """Rate, true times and holes.
 
     Args:
         stamp_s: `(rows,)` times as written, two at least; none goes back.
         rate_hz: of packets whose times alone do not tell it.
+        every_s: `(all rows,)` with the times of a few rows that have no value: in an even grid
+            they tell the rate, however regularly they come.
 
     Raises:
         UnclearTimesError: no one rate explains the times.
     """
+    if every_s is not None and EVEN_SHARE * len(every_s) < len(stamp_s) < len(every_s):
+        all_steps = np.diff(every_s)
+        if all_steps.min() > EVEN[0] * np.median(all_steps) and _even(all_steps) is not None:
+            return replace(row_times(every_s), time_s=stamp_s, gaps=_gaps(stamp_s))
     steps = np.diff(stamp_s)
     usual = float(np.median(steps))
     mean = float(steps[steps <= max(GAP_S, 20 * float(steps.mean()))].mean())
@@ -215,7 +226,7 @@ def _nominal(steps: Times, usual: float) -> NDArray[np.bool_] | None:
     missing = np.abs(times - np.rint(times)) < UNEVEN
     sizes = np.diff(at)
     alike = np.mean(sizes == np.median(sizes)) > WHOLE_SHARE and np.median(sizes) > 1
-    alike &= np.median(steps[at]) < GAP_S  # holes, however regular, are none
+    alike &= ROWS_LOST < np.median(times) < GAP_S / usual  # holes, however regular, are none
     return None if missing.mean() > EVEN_SHARE and not alike else other
 
 
@@ -272,7 +283,9 @@ def _rows_lost(steps: Times, usual: float) -> NDArray[np.float64]:
 def _in_packets(steps: Times, usual: float) -> bool:
     """Whether steps repeat after some rows, or most of the time lies between short runs of even
     ones."""
-    same = np.clip(steps, 0, 3 * usual)
+    rows = np.maximum(np.rint(steps / usual), 1)
+    whole = (rows < ROWS_LOST) & (np.abs(steps - rows * usual) <= rounded_s(steps))
+    same = np.where(whole, steps / rows, np.clip(steps, 0, 3 * usual))
     same -= same.mean()
     if same.std() > UNEVEN * usual:
         power = np.abs(np.fft.rfft(same, 2 * len(same))) ** 2

@@ -32,6 +32,7 @@ from ppg.loaders.own.grouping import group
 from ppg.loaders.own.mapping import MAPPING, mapping_text, read_mapping
 from ppg.loaders.own.read import read_recordings
 from ppg.loaders.own.recipe import Recipe, Say
+from ppg.loaders.own.shapes import with_rates
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.text import read_text
 from ppg.recording import Recording
@@ -189,7 +190,7 @@ def open_table(path: Path) -> Table:
         raise DataError(
             f"{path}: a folder of no form that ppgnas knows (ppgnas data list); name the file."
         )
-    return read_text(path) if form is None else form.read(path)
+    return with_rates(read_text(path) if form is None else form.read(path))
 
 
 def is_own(path: Path) -> bool:

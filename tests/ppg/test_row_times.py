@@ -81,6 +81,19 @@ def test_holes_do_not_slow_the_rate(hole_every_s: float) -> None:
     assert len(found.gaps) == 300 / hole_every_s - 1
 
 
+@pytest.mark.parametrize(("lost", "every"), [(1, 97), (1, 500), (2, 64)])
+def test_rows_lost_at_regular_places(lost: int, every: int) -> None:
+    """Without a trace, or with an empty cell; that alone tells 1 in 25 from a sensor of 48 Hz."""
+    grid_s = _grid(50)
+    kept_s = grid_s[np.arange(len(grid_s)) % every >= lost]
+    found = row_times(kept_s)
+    assert found.rate_hz == 50 and not found.packets and found.gaps == ()
+    kept_s = grid_s[np.arange(len(grid_s)) % 25 > 0]
+    assert row_times(kept_s, every_s=grid_s).rate_hz == 50 != row_times(kept_s).rate_hz
+    others_s = np.sort([*kept_s, *np.arange(300.0) + 0.023])  # of another sensor
+    assert row_times(kept_s, every_s=others_s).rate_hz == row_times(kept_s).rate_hz
+
+
 @pytest.mark.parametrize(
     ("hz", "rows", "how"),
     [

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from ppg.loaders.devices.packages import package
 from ppg.loaders.matlab import all_matrices
+from ppg.loaders.own.columns import is_rate, sampled_at
 from ppg.loaders.own.table import Rows, Table, table_of
 from ppgnas.errors import DataError
 
 MOST_COLUMNS = 16  # of one dataset
 LARGEST = 50_000_000  # numbers of one dataset
 SLOWEST_HZ, FASTEST_HZ = 1e-3, 1e6  # what can be a rate
-_RATES = ("fs", "sampling_rate", "sample_rate", "samplingrate", "samplerate", "rate",
-          "sampling_frequency", "samplingfrequency", "frequency", "hz")  # fmt: skip
 
 
 def is_hdf5(path: Path, start: bytes) -> bool:
@@ -53,7 +52,7 @@ def read(path: Path) -> Table:
         if not 0 < item.size <= LARGEST or name.startswith("#refs#"):
             return
         if item.size == 1:
-            single[name.lower()] = float(np.asarray(item[()]).reshape(()))
+            single[name] = float(np.asarray(item[()]).reshape(()))
             return
         shape = [size for size in item.shape if size > 1]
         if len(shape) > 2 or (len(shape) == 2 and min(shape) > MOST_COLUMNS):
@@ -87,7 +86,7 @@ def read_matlab(path: Path) -> Table:
     for name, values in all_matrices(path).items():
         shape = [size for size in values.shape if size > 1]
         if not shape:
-            single[name.lower()] = float(values.reshape(()))
+            single[name] = float(values.reshape(()))
         elif len(shape) == 1 or (len(shape) == 2 and min(shape) <= MOST_COLUMNS):
             found[name] = _upright(values.reshape(shape))
     if not found:
@@ -111,8 +110,9 @@ def _table(
     """Arrays as columns, at the rates that they or single numbers beside them say."""
     cells: dict[str, NDArray[Any] | list[str]] = {}
     rows: dict[str, Rows] = {}
+    beside = sampled_at({name: len(values) for name, values in found.items()}, single)
     for name, values in found.items():
-        rate = rates.get(name) or _beside(name, single)
+        rate = rates.get(name) or single.get(beside.get(name, ""))
         short = name.rpartition("/")[2]
         alone = sum(other.rpartition("/")[2] == short for other in found) == 1
         if rate is not None and not SLOWEST_HZ <= rate <= FASTEST_HZ:
@@ -136,17 +136,9 @@ def _attribute(item: Any, h5py: Any) -> float | None:
     """The rate that a dataset or a group above it says."""
     while True:
         for name, value in item.attrs.items():
-            plain = str(name).lower().replace(" ", "_")
-            if plain in _RATES and np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf":
+            alone = np.size(value) == 1 and np.asarray(value).dtype.kind in "iuf"
+            if alone and is_rate(str(name)):
                 return float(np.asarray(value).reshape(()))
         if item.name in ("/", None):
             return None
         item = item.parent
-
-
-def _beside(name: str, single: dict[str, float]) -> float | None:
-    """The rate that a single number beside a dataset says: its own, or that of its group."""
-    group, _, short = name.lower().rpartition("/")
-    begin = f"{group}/" if group else ""
-    wanted = [f"{begin}{short}_{word}" for word in _RATES] + [begin + word for word in _RATES]
-    return next((single[word] for word in wanted if word in single), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -37,6 +38,7 @@ SUMMER_S = 60.0  # of an hour, by which a clock is set
 LEAST_QUARTERS_H = (
     3.0  # from a clock such as Nepal's, 5:45 h from UTC, to its neighbours' over sea
 )
+RUNS_OVER_S = (1.0, 60.0, 3600.0)
 NIGHT_S = 4 * HOUR_S  # of a day, in which clocks are set forward; later an hour is a pause
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
@@ -197,6 +199,40 @@ def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
     return Clock(time_s, base, ", and ".join(said))
 
 
+def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[np.float64], float]:
+    """Times of a counter that runs over (of 16, 24 or 32 bits, of a second, a minute, an hour).
+
+    Args:
+        time_s: `(rows,)` as written, NaN where none is known.
+        unit_s: of the counter.
+
+    Returns:
+        Times that go on, and after how long it begins anew; 0, and the times as they are, where
+        they never go back or not by one such length.
+    """
+    known = np.flatnonzero(np.isfinite(time_s))
+    steps_s = np.diff(time_s[known])
+    back, on = steps_s < 0, steps_s > 0
+    if not back.any() or not on.any():
+        return time_s, 0.0
+    span_s = float(np.ptp(time_s[known]))
+    # From the last row before to the first one after; of whole seconds most rows take no step.
+    most_s = 5 * float(steps_s[on].mean())
+    units_s = dict.fromkeys((unit_s, 1e-3, 1e-6))  # of a counter whose file is in seconds, too
+    for every_s in (
+        *RUNS_OVER_S,
+        *(unit * 2.0**bits for unit in units_s for bits in (16, 24, 32)),
+    ):
+        if span_s > every_s:
+            continue
+        apart_s = steps_s[back] + every_s
+        if apart_s.min() >= -1e-9 * every_s and apart_s.max() <= min(most_s, every_s / 4):
+            turns = np.zeros(len(time_s))
+            turns[known[1:][back]] = every_s
+            return time_s + turns.cumsum(), every_s
+    return time_s, 0.0
+
+
 def _set_by_an_hour(time_s: NDArray[np.float64]) -> tuple[int, float] | None:
     """Row at which a local clock was set, once, and seconds to add from there.
 
@@ -278,6 +314,18 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
         east = (int(zone[3]) * 60 + int(zone[4] or 0)) * 60 * (1 if zone[2] == "+" else -1)
         return day.timestamp() + seconds - east, "utc"
     return day.timestamp() + seconds, "utc" if zone[1] else "local"
+
+
+def one_moment(cell: str) -> tuple[float, Base]:
+    """Seconds of a date or of a number since 1970 that stands alone, and from where they count; 0
+    where it is neither."""
+    if found := moment(in_digits(cell), _order([cell])):
+        return found
+    with suppress(ValueError):
+        for unit in TIME_UNITS.values():
+            if UNIX_S[0] <= float(cell) * unit <= UNIX_S[1]:
+                return float(cell) * unit, "utc"
+    return 0.0, "zero"
 
 
 def started(time_s: float, base: Base) -> str:

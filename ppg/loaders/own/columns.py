@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from ppg.loaders.own.units import TIME_UNITS
@@ -18,7 +18,8 @@ _TIME = (
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
     "start time", "start", "sample time", "sampletime", "sensor time", "device time",
-    "system time", "recording time", "recorded at", "gps time", "garmin time",
+    "system time", "recording time", "recorded at", "started at", "started", "starttime",
+    "gps time", "garmin time",
 )  # fmt: skip
 _STAMP = {"timestamp", "timestampsync", "millis", "micros", "nanos"}
 _HR = (
@@ -36,6 +37,13 @@ _ACTIVITY = (
 )  # fmt: skip
 _SUBJECT = ("subject", "subject id", "participant", "participant id", "person", "pid", "user",
             "user id", "patient", "sid")  # fmt: skip
+_SAMPLED = re.compile(  # ppg fs, sampling rate hz, fs of acc
+    r"(?:(.+?) )??(?:fs|hz|(?:sampl(?:e|ing) ?)?(?:rate|frequency|freq))(?: hz)?"
+    r"(?: (?:of )?(.+))?"
+)
+_ABOUT = {"meta", "metadata", "info", "header", "settings", "config", "device", "sensor", "signal",
+          "session", "recording", "attributes"}  # fmt: skip
+SAME_LENGTH = 0.98
 _PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
 # The first of them that there is, alone.
 _LIGHT = ("green", "infrared", "ir", "red")
@@ -190,6 +198,42 @@ def guess(names: Sequence[str]) -> Columns:
         activity=first(_ACTIVITY),
         subject=first(_SUBJECT),
     )
+
+
+def is_rate(name: str) -> bool:
+    """Whether a name is that of a rate of all rows."""
+    return bool(sampled_at({"": 1}, {name: 0.0}))
+
+
+def sampled_at(rows: Mapping[str, int], single: Mapping[str, float]) -> dict[str, str]:
+    """Which number beside columns says their rows a second: `ppg_fs` before `fs`, which is that of
+    the longest of the others.
+
+    Args:
+        rows: of each column.
+        single: numbers by name, of whatever.
+
+    Returns:
+        Names of columns -> name of a number.
+    """
+    meant = guess([*rows])
+    roles = {name: {"ppg", "bvp"} for name in meant.ppg}
+    roles |= {name: {"acc", "accel", "accelerometer"} for name in meant.acc}
+    roles |= {name: {"ecg"} for name in (meant.ecg,) if name}
+    said = ((name, _SAMPLED.fullmatch(_plain(name))) for name in single)
+    of = {
+        name: set(" ".join(filter(None, found.groups())).split()) - _ABOUT
+        for name, found in said
+        if found
+    }
+    chosen: dict[str, str] = {}
+    for name in rows:
+        words = set(_plain(name).split()) | roles.get(name, set())
+        fitting = [one for one, named in of.items() if one != name and named <= words]
+        if fitting:
+            chosen[name] = max(fitting, key=lambda one: len(of[one]))
+    longest = {one: max(rows[n] for n in chosen if chosen[n] == one) for one in chosen.values()}
+    return {n: one for n, one in chosen.items() if rows[n] > SAME_LENGTH * longest[one]}
 
 
 def _time_of(names: Sequence[str], signal: set[str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ppg.loaders.own.columns import guess, is_rate
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Table, table_of
 from ppgnas.errors import DataError
@@ -51,11 +52,23 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
         longest = max(lists, key=len, default=[])
-        # A list of objects in an object: what stands beside it holds for none of its rows.
-        whole = longest if longest and isinstance(longest[0], dict) else [whole]
+        if longest and isinstance(longest[0], dict):
+            return _with_rates(whole, longest)
+        whole = [whole]
     if not isinstance(whole, list):
         return []
     return [row for row in whole if isinstance(row, dict)]
+
+
+def _with_rates(
+    whole: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    """A list of objects in an object: a rate and a time beside rows without a time are theirs."""
+    beside = {n: v for n, v in whole.items() if not isinstance(v, list)}
+    flat = [cell for name, value in beside.items() for cell in _flat(name, value, 1)]
+    timed = guess([*rows[0]]).time
+    known = {n: v for n, v in flat if not timed and (is_rate(n) or guess([n]).time)}
+    return [known | {**rows[0]}, *rows[1:]]
 
 
 def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 A cell with a list of samples, or a column for each of them (`ppg_0` to `ppg_24`), is a packet: its
 samples become rows, of which the first has the time. Rows that each have one value of one sensor,
-whose name stands beside it, become a row a time. Few long lines are columns.
+whose name stands beside it, become a row a time. Few long lines are columns. Numbers that are
+the same throughout may say how many rows a second there are.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ppg.loaders.own.columns import guess
-from ppg.loaders.own.table import THOUSANDS, Table
+from ppg.loaders.own.clocks import FASTEST_HZ, one_moment
+from ppg.loaders.own.columns import guess, sampled_at
+from ppg.loaders.own.table import THOUSANDS, Rows, Table
 
 FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
 MOST_KINDS = 40
@@ -45,6 +49,52 @@ def one_moment_a_row(table: Table) -> Table:
         return replace(table, cells=turned, line=line, units={}, notes=(*table.notes, note))
     laid_out = table if table.decimal_comma else _laid_out(table, _joined(cells))
     return _by_time(laid_out)
+
+
+def with_rates(table: Table) -> Table:
+    """With the rates that columns of one number say (`fs`, `acc_fs`), where none has times; a time
+    that is one throughout is that of the first row."""
+    cells = {n: c for n, c in table.cells.items() if isinstance(c, list) or len(c)}
+    alone = {name: one for name in cells if (one := _alone(cells[name])) is not None}
+    time = guess(table.names).time
+    begin_s, base = 0.0, table.base
+    if table.columns is not None or (time is not None and (time not in alone or table.rows)):
+        return table
+    if time is not None:
+        begin_s, base = one_moment(alone[time])
+    single = {name: float(one) for name, one in alone.items() if re.fullmatch(_NUMBER, one)}
+    filled = {name: _rows(table.texts(name)) for name in cells if name not in alone}
+    said = sampled_at(filled, single)
+    rows = {}
+    for name, by in said.items():
+        if 0 < single[by] <= FASTEST_HZ:
+            rows[name] = Rows(begin_s + np.arange(len(cells[name])) / single[by], single[by])
+    if not rows:
+        return table
+    told = ", ".join(
+        f"{single[by]:g} rows a second by {by}" for by in dict.fromkeys(said.values())
+    )
+    return replace(
+        table,
+        cells={n: c for n, c in table.cells.items() if n != time and n not in said.values()},
+        rows=table.rows | rows,
+        base=base,
+        notes=(*table.notes, f"{table.path.name}: {told}."),
+    )
+
+
+def _rows(cells: list[str]) -> int:
+    """Of a column; of a list that is shorter than others, whose end alone is empty, its own."""
+    known = sum(map(bool, cells))
+    return known if all(cells[:known]) else len(cells)
+
+
+def _alone(column: NDArray[Any] | list[str]) -> str | None:
+    """The one value of a column."""
+    if not isinstance(column, list):
+        return f"{column[0]:.15g}" if column.dtype.kind in "iuf" and not np.ptp(column) else None
+    known = {*map(str.strip, column)} - {""}
+    return known.pop() if len(known) == 1 else None
 
 
 def _joined(cells: Cells) -> Cells:

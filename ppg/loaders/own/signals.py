@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.own.clocks import FASTEST_HZ, Clock, read_clock
+from ppg.loaders.own.clocks import FASTEST_HZ, Clock, counted_on, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
 from ppg.plausible import SLOWEST_HZ
@@ -23,7 +23,6 @@ LONGEST_GAP_S = 3600.0  # beyond it these are two recordings, or the clock was s
 SLOWEST_ROWS_HZ = 4.0  # of signals, for their unit of time to be told
 SLOWEST_REFERENCE_HZ = 0.03
 WRITTEN_TWICE = 0.95  # of the rows with the time of the row before have its values, too
-RUNS_OVER_S = (1.0, 60.0, 3600.0)
 LATEST_S = 10.0  # a row that comes later, and not twice, is of another recording;
 LATE = 0.2  # of the rows at most
 APART = 0.6  # of the usual step at least, between rows that were put in order
@@ -43,6 +42,7 @@ class Series:
         base: see `ppg.loaders.own.table.Table.base`.
         stamped: whether the times were written beside the rows, and not made of a rate.
         hz: the rate that the form says.
+        every_s: `(rows of the file,)` times of these rows and of those without a value.
     """
 
     time_s: NDArray[np.float64]
@@ -51,6 +51,7 @@ class Series:
     base: Base
     stamped: bool
     hz: float | None = None
+    every_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def of(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Series:
         """Some of the rows, in that order."""
@@ -138,6 +139,7 @@ def read_series(
             f"{table.path}: neither a time column nor a rate of {', '.join(names)} is given; name "
             f"one with `time`, or give {timing.option}."
         )
+    every_s = time_s[np.isfinite(time_s)]
     whole &= np.isfinite(time_s)
     if whole.sum() < 2:
         raise DataError(
@@ -149,7 +151,7 @@ def read_series(
     if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
         kept = kept[::-1]
-    series = Series(time_s, values, line, base, stamped, hz).of(kept)
+    series = Series(time_s, values, line, base, stamped, hz, every_s).of(kept)
     series = _in_order(table.path, series, say)
     _check_order(table.path, timing.column or "", series)
     return series
@@ -223,40 +225,6 @@ def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.where(known | ~whole | (before < 0), time, time[before])
 
 
-def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[np.float64], float]:
-    """Times of a counter that runs over (of 16, 24 or 32 bits, of a second, a minute, an hour).
-
-    Args:
-        time_s: `(rows,)` as written, NaN where none is known.
-        unit_s: of the counter.
-
-    Returns:
-        Times that go on, and after how long it begins anew; 0, and the times as they are, where
-        they never go back or not by one such length.
-    """
-    known = np.flatnonzero(np.isfinite(time_s))
-    steps_s = np.diff(time_s[known])
-    back, on = steps_s < 0, steps_s > 0
-    if not back.any() or not on.any():
-        return time_s, 0.0
-    span_s = float(np.ptp(time_s[known]))
-    # From the last row before to the first one after; of whole seconds most rows take no step.
-    most_s = 5 * float(steps_s[on].mean())
-    units_s = dict.fromkeys((unit_s, 1e-3, 1e-6))  # of a counter whose file is in seconds, too
-    for every_s in (
-        *RUNS_OVER_S,
-        *(unit * 2.0**bits for unit in units_s for bits in (16, 24, 32)),
-    ):
-        if span_s > every_s:
-            continue
-        apart_s = steps_s[back] + every_s
-        if apart_s.min() >= -1e-9 * every_s and apart_s.max() <= min(most_s, every_s / 4):
-            turns = np.zeros(len(time_s))
-            turns[known[1:][back]] = every_s
-            return time_s + turns.cumsum(), every_s
-    return time_s, 0.0
-
-
 def _check_order(path: Path, time: str, series: Series) -> None:
     time_s, line = series.time_s, series.line
     steps_s = np.diff(time_s)
@@ -307,7 +275,7 @@ def true_times(
         return Signal(series, hz, tuple(gaps))
     series = _without_doubled(path, what, series, say)
     try:
-        found = row_times(series.time_s)
+        found = row_times(series.time_s, every_s=series.every_s)
     except UnclearTimesError as error:
         if given_hz is None:
             raise DataError(

@@ -28,7 +28,8 @@ _EMPTY = {
     "1.#qnan", "-1.#ind",
 }  # fmt: skip
 _POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+\.\d+")
-_HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]{6,16}")
+_HEX = re.compile(r"(0[xX])?([0-9a-fA-F]{1,16})")
+_HEX_DIGITS = 4  # at least, of a number without 0x
 _WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([a-zA-Z\u00b5%]+(?:/\w+)?)")
 
 
@@ -204,13 +205,12 @@ class Table:
         try:
             return np.array([float(point(cell)) if cell else np.nan for cell in cells])
         except ValueError:
-            if {len(cell) for cell in cells if _HEX.fullmatch(cell)} == {*map(len, cells)} - {0}:
-                return np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
+            if (numbers := _of_hex([cell.strip() for cell in cells])) is not None:
+                return numbers
             parts = [_WITH_UNIT.fullmatch(cell) for cell in cells if cell.strip()]
             if len({found and found[2] for found in parts}) == 1 and parts[0]:
                 cells = [cell.replace(parts[0][2], "") for cell in cells]
-            numbers = [self._number(i, name, point(cell)) for i, cell in enumerate(cells)]
-            return np.array(numbers)
+            return np.array([self._number(i, name, point(c)) for i, c in enumerate(cells)])
 
     def _number(self, row: int, name: str, cell: str) -> float:
         text = cell.strip()
@@ -227,6 +227,24 @@ class Table:
                 f"{self.path}: {name} is {text[:40]!r} in line {self.line[row]}; allowed: a "
                 "number, with a decimal point or with decimal commas throughout, or an empty cell."
             ) from None
+
+
+def _of_hex(cells: list[str]) -> NDArray[np.float64] | None:
+    """`(rows,)` numbers in hexadecimal, with 0x or all of one length; None if they are others.
+
+    Where they lie at both ends of 16 or 32 bits, those at the upper end are below 0.
+    """
+    found = [_HEX.fullmatch(cell) for cell in cells if cell]
+    digits = {len(one[2]) for one in found if one}
+    marked = all(one and one[1] for one in found)
+    if None in found or not (marked or (len(digits) == 1 and min(digits) >= _HEX_DIGITS)):
+        return None
+    values = np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
+    parts = values / 16.0 ** max(digits)
+    ends = np.nanmin(parts) < 0.25 and np.nanmax(parts) > 0.75
+    if digits in ({4}, {8}) and ends and np.nanmin(np.abs(parts - 0.5)) > 0.25:
+        values = np.where(parts > 0.5, values - 16.0 ** max(digits), values)
+    return values
 
 
 def table_of(path: Path, cells: Mapping[str, NDArray[Any] | list[str]], **rest: Any) -> Table:

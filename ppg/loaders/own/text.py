@@ -42,7 +42,7 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r'^\s*"?(?:#|%|//)')
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]|0x[0-9a-fA-F]+")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,3}:\d{2}(?:[:.,]\d{2}.*)?")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ppg.loaders.own.clocks import counted_on
 from ppg.loaders.own.columns import Columns
-from ppg.loaders.own.signals import counted_on
 from tests.ppg.loaders.own.tables import read_own, refusal
 
 HZ, SECONDS = 50, 180

@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.devices.made import zipped
 from tests.ppg.loaders.own.raw import (
     AXES,
+    HR,
     HZ,
     NOON,
+    PPG,
     TIME_S,
     Form,
     check,
@@ -104,6 +107,30 @@ def test_nearly_an_hour_that_is_missing_by_day_is_a_pause(
     assert "summer time" not in said
 
 
+def _json(data: Any, **beside: Any) -> Form:
+    at = "2024-05-31T12:00:00.000"
+    return Form({"a.json": json.dumps(beside | {"started_at": at} | data)}, (), at, False)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        _json({"ppg": [*PPG], "ppg_rate": HZ, "hr": [*HR[::HZ]], "hr_fs": 1}),
+        _json({"data": [{"ppg": p, "hr": h} for p, h in zip(PPG, HR, strict=True)]}, fs=HZ),
+        _json({"ppg": {"samples": [*PPG], "samplingRate": HZ}, "hr": [*HR], "hr_hz": HZ}),
+        Form(
+            {"a.csv": columns("ppg,hr,fs", p=ppg, h=hr, f=lambda _: str(HZ))}, acceleration=False
+        ),
+    ],
+)
+def test_a_rate_beside_the_rows(
+    form: Form, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recording,), notes = converted(form, tmp_path, capsys)
+    check(recording, form)
+    assert f"{HZ} rows a second by " in notes
+
+
 def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     head = '# OpenSignals Text File Format\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n'
     text = columns(f"{head}# EndOfHeader\nPPG,HR", p=ppg, h=hr)
@@ -136,6 +163,14 @@ def test_other_spellings_of_numbers(tmp_path: Path) -> None:
     path.write_text("t;green\n0;1 251 234\n1;998\n2;?\n3;-1.#IND\n")
     assert read_columns(path, ("green",))["green"][:2].tolist() == [1251234, 998]
     assert np.isnan(read_columns(path, ("green",))["green"][2:]).all()
+    for cells, numbers in (
+        (("0x1F", "0xA", ""), (31, 10)),
+        (("C7A0", "C7FF", ""), (51104, 51199)),
+        (("0x0FA0", "0xFFFE", "0xF060"), (4000, -2, -4000)),
+    ):
+        path.write_text("\n".join(["t,green", *(f"{i},{cell}" for i, cell in enumerate(cells))]))
+        read = read_columns(path, ("green",))["green"]
+        assert read[np.isfinite(read)].tolist() == [*numbers]
     path.write_text("t,green\n0,12 uV\n1,13 mV\n")
     with pytest.raises(DataError, match="green is '12 uV' in line 2; allowed: a number"):
         read_columns(path, ("green",))
