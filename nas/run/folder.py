@@ -256,9 +256,11 @@ def new_place(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = out.with_name(f".{out.name}.lock")
     with held(lock, out):
-        check_free(out)  # another training may have ended meanwhile
-        yield out.with_name(f".{out.name}.cache")
-        lock.unlink(missing_ok=True)
+        try:
+            check_free(out)  # another training may have ended meanwhile
+            yield out.with_name(f".{out.name}.cache")
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextmanager
