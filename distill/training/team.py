@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TypeVar
 
@@ -123,37 +126,43 @@ def team(
         yield Team(shards)
         return
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="ppgnas-team-") as folder:
-        meeting = (Path(folder) / "meeting").as_uri()
-        arrivals, here = context.Pipe(duplex=False)
-        others = [
-            context.Process(
-                target=_join,
-                args=(Team(shards, rank, size), here, meeting, work, values),
-                daemon=True,
-            )
-            for rank in range(1, size)
-        ]
-        try:
-            with one_quiet_thread():
-                for process in others:
-                    process.start()
-            for _ in others:  # one that ends before it arrives would be waited for in vain
-                wait([arrivals, *(process.sentinel for process in others)])
-                if not arrivals.poll():
-                    raise RunError(NOT_STARTED)
-                arrivals.recv_bytes()
-            _forget_failed_meetings()
-            with _told():
-                dist.init_process_group("gloo", init_method=meeting, rank=0, world_size=size)
-            yield Team(shards, 0, size)
-        finally:
-            if dist.is_initialized():
-                dist.destroy_process_group()
+    # It is there while they meet and no longer: a killed process leaves what is there.
+    folder = Path(tempfile.gettempdir()) / f"ppgnas-team-{secrets.token_hex(8)}"
+    meeting = (folder / "meeting").as_uri()
+    arrivals, here = context.Pipe(duplex=False)
+    all_here = context.Event()
+    others = [
+        context.Process(
+            target=_join,
+            args=(Team(shards, rank, size), here, all_here, meeting, work, values),
+            daemon=True,
+        )
+        for rank in range(1, size)
+    ]
+    try:
+        with one_quiet_thread():
             for process in others:
-                if sys.exc_info()[0] is not None:
-                    process.terminate()
-                process.join()
+                process.start()
+        for _ in others:  # one that ends before it arrives would be waited for in vain
+            wait([arrivals, *(process.sentinel for process in others)])
+            if not arrivals.poll():
+                raise RunError(NOT_STARTED)
+            arrivals.recv_bytes()
+        _forget_failed_meetings()
+        folder.mkdir(mode=0o700)
+        all_here.set()
+        with _told():
+            _meet(meeting, rank=0, size=size)
+        shutil.rmtree(folder)
+        yield Team(shards, 0, size)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        for process in others:
+            if sys.exc_info()[0] is not None:
+                process.terminate()
+            process.join()
 
 
 @contextmanager
@@ -191,15 +200,22 @@ def _forget_failed_meetings() -> None:
     dist.destroy_process_group()
 
 
+def _meet(meeting: str, *, rank: int, size: int) -> None:
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
+    dist.barrier()  # until then it is read
+
+
 def _join(
     own: Team,
     here: Connection,
+    all_here: Event,
     meeting: str,
     work: Callable[..., None],
     values: tuple[object, ...],
 ) -> None:
     become_worker()
     here.send_bytes(b"here")
-    dist.init_process_group("gloo", init_method=meeting, rank=own.rank, world_size=own.size)
+    all_here.wait()
+    _meet(meeting, rank=own.rank, size=own.size)
     work(own, *values)
     dist.destroy_process_group()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,10 +64,14 @@ def weights(net: nn.Module) -> Tensor:
     return torch.cat([p.detach().reshape(-1) for p in net.parameters()])
 
 
-def test_any_number_of_processes_gives_the_same_bits(tmp_path: Path) -> None:
+def test_any_number_of_processes_gives_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     found = []
     for processes, size in ((1, 1), (3, 2), (8, 4)):
         with team(processes, take_part, tmp_path / "none", shards=4) as whole:
+            assert not [*tmp_path.glob("ppgnas-team-*")]  # which a kill would leave
             assert whole.size == size
             found.append(weights(train(whole, tmp_path / "none")))
     for other in found[1:]:
