@@ -18,11 +18,11 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TypeVar
 
@@ -128,13 +128,11 @@ def team(
     context = multiprocessing.get_context("spawn")
     # It is there while they meet and no longer: a killed process leaves what is there.
     folder = Path(tempfile.gettempdir()) / f"ppgnas-team-{secrets.token_hex(8)}"
-    meeting = (folder / "meeting").as_uri()
     arrivals, here = context.Pipe(duplex=False)
-    all_here = context.Event()
     others = [
         context.Process(
             target=_join,
-            args=(Team(shards, rank, size), here, all_here, meeting, work, values),
+            args=(Team(shards, rank, size), here, folder, work, values),
             daemon=True,
         )
         for rank in range(1, size)
@@ -150,9 +148,8 @@ def team(
             arrivals.recv_bytes()
         _forget_failed_meetings()
         folder.mkdir(mode=0o700)
-        all_here.set()
         with _told():
-            _meet(meeting, rank=0, size=size)
+            _meet(folder, rank=0, size=size)
         shutil.rmtree(folder)
         yield Team(shards, 0, size)
     finally:
@@ -200,7 +197,10 @@ def _forget_failed_meetings() -> None:
     dist.destroy_process_group()
 
 
-def _meet(meeting: str, *, rank: int, size: int) -> None:
+def _meet(folder: Path, *, rank: int, size: int) -> None:
+    while not folder.exists():
+        time.sleep(0.01)
+    meeting = (folder / "meeting").as_uri()
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
     dist.barrier()  # until then it is read
 
@@ -208,14 +208,12 @@ def _meet(meeting: str, *, rank: int, size: int) -> None:
 def _join(
     own: Team,
     here: Connection,
-    all_here: Event,
-    meeting: str,
+    folder: Path,
     work: Callable[..., None],
     values: tuple[object, ...],
 ) -> None:
     become_worker()
     here.send_bytes(b"here")
-    all_here.wait()
-    _meet(meeting, rank=own.rank, size=own.size)
+    _meet(folder, rank=own.rank, size=own.size)
     work(own, *values)
     dist.destroy_process_group()
