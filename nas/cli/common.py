@@ -53,9 +53,14 @@ def verb(function: Callable[Parameters, None]) -> Callable[Parameters, None]:
             function(*args, **kwargs)
         except PpgnasError as error:
             _leave(_with_options(str(error), function), error.exit_code)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, ImportError) as stop:
+            how = f" {stop}" if stop.args else ""
+            if isinstance(stop, ImportError):  # as an interrupted import of compiled code fails
+                if not interrupt.asked():
+                    raise
+                how = ""
             interrupt.leave()
-            _leave(f"Stopped.{f' {stop}' if stop.args else ''}", INTERRUPTED)
+            _leave(f"Stopped.{how}", INTERRUPTED)
         except BrokenPipeError:
             # The reader of stdout went away (`| head`); Python would complain at exit.
             sys.stdout = None

@@ -91,8 +91,8 @@ def _options(
     time_unit: Annotated[
         Text,
         typer.Option(
-            help="s, ms, us, ns, min or 1/32768 (s, of a crystal), of all time columns; default: "
-            "as found."
+            help="s, ms, us, ns, min, 1/1024 or 1/32768 (s, of a crystal), of all time columns; "
+            "default: as found."
         ),
     ] = None,
     activity: Annotated[

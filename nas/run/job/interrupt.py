@@ -33,8 +33,13 @@ def check() -> None:
     Raises:
         KeyboardInterrupt: somebody asked to stop since `listen`.
     """
-    if _asked:
+    if asked():
         raise KeyboardInterrupt
+
+
+def asked() -> bool:
+    """Whether somebody asked to stop since `listen`."""
+    return _asked
 
 
 def leave() -> None:

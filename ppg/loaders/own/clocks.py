@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import (
-    CRYSTAL,
+    CRYSTALS,
     TIME_UNITS,
     crystal_hz,
     time_unit,
@@ -123,18 +123,20 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
             f"{table.path}: the unit of the time column {name} cannot be told: {len(known)} "
             f"times; allowed: {', '.join(TIME_UNITS)}. Give `time_unit`."
         )
-    if found == "us" and not unit and not named and (hz := crystal_hz(known)):
+    guessed = found in CRYSTALS and not unit and not named
+    if guessed and (hz := crystal_hz(known, found)):
         if abs(hz / round(hz) - 1) > 0.002:
             raise DataError(
                 f"{table.path}: the unit of the time column {name} cannot be told: {hz:.4g} rows "
-                f"a second where it counts {CRYSTAL} s, {hz * 1e6 / 32768:.5g} where it counts "
-                "us. Give `time_unit`."
+                f"a second where it counts {CRYSTALS[found]} s, "
+                f"{hz * TIME_UNITS[CRYSTALS[found]] / TIME_UNITS[found]:.5g} where it counts "
+                f"{found}. Give `time_unit`."
             )
-        found = CRYSTAL
+        found = CRYSTALS[found]
     begin_s = known[0] * TIME_UNITS[found]
     epoch_s, since = _epoch(f"{name} {table.units.get(name, '')}", begin_s, found)
     absolute = UNIX_S[0] <= begin_s + epoch_s <= UNIX_S[1]
-    counts = f"counts {CRYSTAL} s" if found == CRYSTAL else f"is in {found}"
+    counts = f"counts {found} s" if "/" in found else f"is in {found}"
     told = " and ".join(filter(None, ("" if found in ("s", unit) else counts, since)))
     time_s = values * TIME_UNITS[found] + epoch_s
     said = f"{name} {told}" if told else ""

@@ -17,17 +17,23 @@ _TIME = (
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
-    "start time", "start", "sample time", "sampletime", "sensor time", "device time",
-    "system time", "recording time", "recorded at", "started at", "started", "starttime",
-    "gps time", "garmin time",
+    "start time", "start",
 )  # fmt: skip
 _STAMP = {"timestamp", "timestampsync", "millis", "micros", "nanos"}
+# Of one word of a clock, and of others beside it.
+_CLOCK = {"time", "timestamp", "clock", "sec", "secs", "seconds", "tick", "ticks", "systick",
+          "timer", "uptime", "epoch", "unixtime", "utc", "monotonic", "sampletime", "starttime",
+          "iso", "recorded", "started", "received", "created", "rtc"}  # fmt: skip
+_OF_A_CLOCK = {"t", "unix", "posix", "local", "date", "elapsed", "relative", "rel", "since", "at",
+               "start", "boot", "in", "sensor", "device", "host", "phone", "server", "system",
+               "sample", "frame", "recording", "gps", "garmin", "ms", "us", "ns"}  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
     "frequencia cardiaca", "hartslag", "tetno", "pulse rate",
 )  # fmt: skip
-_STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth"}
+_STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth", "true",
+          "label"}  # fmt: skip
 _RATE = {"hr", "heartrate", "bpm", "puls", "heart"}
 _RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
 _ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
@@ -35,8 +41,10 @@ _ACTIVITY = (
     "activity", "activity label", "condition", "task", "label", "session", "phase", "event",
     "events", "marker", "markers", "annotation", "tag",
 )  # fmt: skip
-_SUBJECT = ("subject", "subject id", "participant", "participant id", "person", "pid", "user",
-            "user id", "patient", "sid")  # fmt: skip
+_PERSON = re.compile(
+    r"(?:pid|sid|(?:subject|subj|participant|person|user|patient|volunteer|proband)"
+    r"(?: (?:id|no|nr|num|number|code|name))?)"
+)
 _SAMPLED = re.compile(  # ppg fs, sampling rate hz, fs of acc
     r"(?:(.+?) )??(?:fs|hz|(?:sampl(?:e|ing) ?)?(?:rate|frequency|freq))(?: hz)?"
     r"(?: (?:of )?(.+))?"
@@ -170,9 +178,10 @@ def guess(names: Sequence[str]) -> Columns:
     def first(wanted: Sequence[str]) -> str | None:
         return next((plain[word] for word in wanted if word in plain), None)
 
-    time = first(_TIME) or next(
-        (plain[word] for word in plain if _STAMP & set(word.split())), None
-    )
+    words = {name: set(_plain(name).split()) for name in names}
+    stamps = (name for name in names if _STAMP & words[name])
+    clocks = (n for n in names if _CLOCK & words[n] and words[n] <= _CLOCK | _OF_A_CLOCK)
+    time = first(_TIME) or next(stamps, None) or next(clocks, None)
     if "date" in plain and time is not None and _plain(time) == "time":
         time = f"{plain['date']},{time}"
     ppg = _ppg(names)
@@ -196,7 +205,7 @@ def guess(names: Sequence[str]) -> Columns:
         ecg=ecg if rr is None else None,
         hr=hr if rr is None and ecg is None else None,
         activity=first(_ACTIVITY),
-        subject=first(_SUBJECT),
+        subject=next((name for name in names if _PERSON.fullmatch(_plain(name))), None),
     )
 
 
@@ -291,15 +300,16 @@ def _ppg(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _acc(names: Sequence[str]) -> tuple[str, ...]:
-    """Three names that differ in x, y, z alone; of several the first with a word of it."""
+    """Three names that differ in x, y, z or a number alone; of several the first with a word of
+    it."""
     groups: dict[str, dict[str, str]] = {}
     for name in names:
-        match = re.fullmatch(r"(.*?)[ ]?([xyz])((?: \S+)?)", _plain(name))
-        if match:
+        if match := re.fullmatch(r"(.*?)[ ]?([xyz0-3])((?: \S+)?)", _plain(name)):
             groups.setdefault(f"{match[1]}|{match[3]}", {})[match[2]] = name
-    whole = {key: axes for key, axes in groups.items() if len(axes) == 3}
-    for key in sorted(whole, key=lambda key: key != "|"):
+    found = {(key, "".join(sorted(axes))): axes for key, axes in groups.items()}
+    for key, axes in sorted(found, key=lambda one: one[0] != "|"):
         words = set(re.findall(r"[a-z]+", key))
-        if words & _ACC_WORDS or key == "|":
-            return tuple(whole[key][axis] for axis in "xyz")
+        named = axes == "xyz" and (words & _ACC_WORDS or key in ("|", "| axis"))
+        if named or (axes in ("012", "123") and words & _ACC_WORDS - {"a"}):
+            return tuple(found[key, axes][axis] for axis in axes)
     return ()

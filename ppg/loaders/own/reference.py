@@ -43,6 +43,8 @@ FEW_SHARE = 0.5  # of the windows with a heart rate, below which it is said
 TICK = "1/1024 s"  # as Bluetooth hands intervals over,
 RR_PER_S = {"s": 1.0, "ms": 1e-3, TICK: 1 / 1024}
 TICK_LONG = (1.020, 1.028)  # times of the clock beside them, where they are taken for ms
+HELD = 1.5  # times as long as their clock says, intervals are told again and again
+EVEN, EVEN_SHARE = 0.05, 0.95
 TICK_BEATS = 60  # at least, from which that is told
 
 
@@ -111,15 +113,18 @@ def labels_of(
     series = replace(series, time_s=(clock.time_s + moved_s - origin_s) * _slope(recipe))
     if kind == "hr":
         labels = _of_rates(table.path, name, series, columns.hr_is, recipe.lag_s, end_s, say)
+    elif kind == "rr":
+        rr_s, stamp_s = _intervals(table, name, series, alone, say)
+        if stamp_s is not None and _sampled(rr_s, stamp_s):
+            say(f"{table.path.name}: {name} tells some interval at each time: read as its rate.")
+            rates = replace(series, time_s=stamp_s - np.median(rr_s), values=60 / rr_s[:, None])
+            labels = _of_rates(table.path, name, rates, "instant", recipe.lag_s, end_s, say)
+        else:
+            beats_s = beats_of_intervals(rr_s, stamp_s)
+            labels = _of_beats(table.path, beats_s, recipe.lag_s, end_s)
     else:
-        beats_s = (
-            _of_intervals(table, name, series, alone, say)
-            if kind == "rr"
-            else _of_ecg(table.path, series, given, say)
-        )
-        start_s = windows_of_signal(end_s)
-        hr_bpm, valid = heart_rate(beats_s + recipe.lag_s, start_s, of="intervals")
-        labels = Labels(table.path, start_s, hr_bpm, valid, 0.0)
+        beats_s = _of_ecg(table.path, series, given, say)
+        labels = _of_beats(table.path, beats_s, recipe.lag_s, end_s)
     if not np.isfinite(labels.hr_bpm).any():
         if "zero" in (clock.base, base) and clock.base != base and time is not None:
             dated, other = ("PPG", name) if clock.base == "zero" else (name, "PPG")
@@ -198,6 +203,20 @@ def _by_size(table: Table, columns: Columns) -> Columns:
     )
 
 
+def _sampled(rr_s: NDArray[np.float64], stamp_s: NDArray[np.float64]) -> bool:
+    """Whether intervals are not each told once: they last much longer than by the times beside
+    them, or come at even times, which beats do not, and do not fill these."""
+    steps_s, filled = np.diff(stamp_s), rr_s[1:].sum() / max(np.ptp(stamp_s), 1e-9)
+    even = np.mean(np.abs(steps_s - np.median(steps_s)) < EVEN * np.median(steps_s)) > EVEN_SHARE
+    return bool(filled > HELD or (even and abs(filled - 1) > EVEN))
+
+
+def _of_beats(path: Path, beats_s: NDArray[np.float64], lag_s: float, end_s: float) -> Labels:
+    start_s = windows_of_signal(end_s)
+    hr_bpm, valid = heart_rate(beats_s + lag_s, start_s, of="intervals")
+    return Labels(path, start_s, hr_bpm, valid, 0.0)
+
+
 def _of_rates(
     path: Path, name: str, series: Series, hr_is: str, lag_s: float, end_s: float, say: Say
 ) -> Labels:
@@ -220,10 +239,10 @@ def _of_rates(
     return Labels(path, start_s, label, np.ones(len(label), np.bool_), lag)
 
 
-def _of_intervals(
+def _intervals(
     table: Table, name: str, series: Series, alone: bool, say: Say
-) -> NDArray[np.float64]:
-    """Times of beats, on the clock of the PPG."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """`(intervals,)` seconds, and when each was told, on the clock of the PPG; None if alone."""
     rr = series.values[:, 0]
     fitting = (rr > 0) & (rr != NO_INTERVAL)
     lost = int((~fitting).sum())
@@ -246,7 +265,7 @@ def _of_intervals(
         unit, why = TICK, "in ms they would last 2.4 % longer than by the times beside them"
     if said != unit:
         say(f"{table.path.name}: the intervals are in {unit}, as {why}.")
-    return beats_of_intervals(rr[fitting] * RR_PER_S[unit], stamp_s)
+    return rr[fitting] * RR_PER_S[unit], stamp_s
 
 
 def _in_ticks(rr_ms: NDArray[np.float64], stamp_s: NDArray[np.float64]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +154,7 @@ def read_series(
         kept = kept[::-1]
     series = Series(time_s, values, line, base, stamped, hz, every_s).of(kept)
     series = _in_order(table.path, series, say)
-    _check_order(table.path, timing.column or "", series)
+    _check_order(table, timing.column or "", series)
     return series
 
 
@@ -225,16 +226,18 @@ def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.where(known | ~whole | (before < 0), time, time[before])
 
 
-def _check_order(path: Path, time: str, series: Series) -> None:
-    time_s, line = series.time_s, series.line
+def _check_order(table: Table, time: str, series: Series) -> None:
+    path, time_s, line = table.path, series.time_s, series.line
     steps_s = np.diff(time_s)
     if steps_s.min() < 0:
         at = int(np.argmax(steps_s < 0))
+        back = counted(int((steps_s < 0).sum()), "such step")
         raise DataError(
             f"{path}: the time column {time} goes back from {time_s[at]:.15g} s in line "
             f"{line[at]} to {time_s[at + 1]:.15g} s in line {line[at + 1]} "
-            f"({int((steps_s < 0).sum())} such steps); allowed: times that increase from row to "
-            f"row, or stay within a packet. Sort the rows, or cut the file there."
+            f"({back}); allowed: times that increase from row to row, or stay within a packet. "
+            f"{_what_ends(table, line[at : at + 2])}, cut the file there; if rows are out of "
+            "order, sort them."
         )
     if steps_s.max() > LONGEST_GAP_S:
         at = int(np.argmax(steps_s))
@@ -244,6 +247,24 @@ def _check_order(path: Path, time: str, series: Series) -> None:
             f"{line[at + 1]}; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two there, or "
             f"check `time_unit`."
         )
+
+
+def _what_ends(table: Table, lines: NDArray[np.int64]) -> str:
+    """What to do where times go back between two lines, by a column that changes there."""
+    before, after = np.searchsorted(table.line, lines).tolist()
+    for name in table.names:
+        cells = table.texts(name) if isinstance(table.cells[name], list) else []
+        runs = 1 + sum(a != b for a, b in pairwise(cells))
+        if (
+            len(cells) == len(table.line)
+            and cells[before] != cells[after]
+            and runs == len({*cells})
+        ):
+            return (
+                f"{name} is {cells[before][:40]!r} before and {cells[after][:40]!r} after: if it "
+                "says who, name it with `subject_column`. Else"
+            )
+    return "If the clock was set or another recording follows"
 
 
 def true_times(

@@ -7,16 +7,23 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-CRYSTAL = "1/32768"  # s, a tick of a watch's crystal
-TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, CRYSTAL: 1 / 32768}
+from ppg.plausible import SLOWEST_HZ
+
+CRYSTALS = {
+    "us": "1/32768",
+    "ms": "1/1024",
+}  # s, ticks of a watch's crystal, by what they resemble
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "1/32768": 1 / 32768,
+              "1/1024": 1 / 1024}  # fmt: skip
 FASTEST_PPG_HZ = 600.0
 STANDARD_GRAVITY = 9.80665
+SET = 2e-4  # of a rate, around which it is the one that was set
 LONGEST_PACKET = 1000.0  # of the mean step
 _SPELT = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
     "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
     "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "millis": "ms", "micros": "us",
-    "nanos": "ns", "minutes": "min", "minute": "min", "1/32768 s": CRYSTAL,
+    "nanos": "ns", "minutes": "min", "minute": "min", "1/32768 s": "1/32768", "1/1024 s": "1/1024",
 }  # fmt: skip
 _PER_G = {
     "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY,
@@ -55,20 +62,27 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
     return next(fitting, None) if usual > 0 else None
 
 
-def crystal_hz(time: NDArray[np.float64]) -> float | None:
-    """Rows a second by ticks of 1/32768 s, where times of no unit would be microseconds of a rate
-    that nobody sets: 50 Hz would be 1525.88 Hz.
+def crystal_hz(time: NDArray[np.float64], unit: str) -> float | None:
+    """Rows a second by the ticks of a crystal, where times of no unit would be microseconds or
+    milliseconds of a rate that nobody sets: 50 Hz would be 1525.88 or 48.83 Hz.
 
     Args:
         time: `(rows,)` finite.
+        unit: of `CRYSTALS`.
     """
     every = float(np.ptp(time)) / max(len(time) - 1, 1)
-    hz, by_us = 1 / (every * TIME_UNITS[CRYSTAL]), 1 / (every * TIME_UNITS["us"])
-    whole = bool((time % 1 == 0).all()) and by_us > FASTEST_PPG_HZ
+    hz, by_unit = (1 / (every * TIME_UNITS[one]) for one in (CRYSTALS[unit], unit))
+    likely = by_unit > FASTEST_PPG_HZ > hz
+    if unit == "ms":  # as of many a sensor: its crystal is told by a rate that is whole
+        off, off_by_unit = (abs(one - round(one)) / one for one in (hz, by_unit))
+        likely = (
+            hz > SLOWEST_HZ and off < SET < 10 * SET < off_by_unit and np.ptp(np.diff(time)) > 0
+        )
+    whole = bool((time % 1 == 0).all())
     set_hz = any(
-        abs(by_us / step - round(by_us / step)) < 2e-4 * by_us / step for step in (50, 64)
+        abs(by_unit / step - round(by_unit / step)) < SET * by_unit / step for step in (50, 64)
     )
-    return hz if whole and not set_hz and hz < FASTEST_PPG_HZ else None
+    return hz if likely and whole and not set_hz else None
 
 
 def per_g(named: str) -> float | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,23 @@ def test_a_second_interrupt_does_not_break_the_message(
 
     with pytest.raises(typer.Exit) as left:
         job()
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err == "ppgnas: Stopped.\n"
+
+
+@pytest.mark.usefixtures("listening")
+def test_an_interrupted_import_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    @verb
+    def job(signalled: bool) -> None:
+        if signalled:
+            with suppress(KeyboardInterrupt):  # as compiled code does
+                signal.raise_signal(signal.SIGTERM)
+        raise ImportError("initialization failed")
+
+    with pytest.raises(ImportError):
+        job(signalled=False)
+    with pytest.raises(typer.Exit) as left:
+        job(signalled=True)
     assert left.value.exit_code == 130
     assert capsys.readouterr().err == "ppgnas: Stopped.\n"
 

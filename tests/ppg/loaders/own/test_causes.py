@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.read import read_recordings
+from ppg.loaders.own.recipe import Recipe
+from ppg.loaders.own.text import read_text
 from tests.ppg.loaders.own.tables import made_table, read_own, refusal, write
 
 ZEROS = b"\0" * 512
@@ -46,6 +50,19 @@ def test_times_of_another_unit_than_was_taken(tmp_path: Path, every: int) -> Non
     assert (
         "the PPG lasts 0.1 s" in message and "Are its times in the unit that was taken?" in message
     )
+
+
+@pytest.mark.parametrize("who", ["id", "name", "session"])
+def test_times_of_the_next_one_who_begins_anew(tmp_path: Path, who: str) -> None:
+    lines = write(tmp_path / "a.csv", made_table(seconds=30)).read_text().splitlines()
+    rows = [f"{line},A1" for line in lines[1:]]
+    rows += [f"{line.replace(',5', ',6', 1)},B2" for line in lines[1:]]
+    path = tmp_path / "two.csv"
+    path.write_text("\n".join([f"{lines[0]},{who}", *rows]))
+    assert f"{who} is 'A1' before and 'B2' after: if it says who, name it with" in refusal(path)
+    path.write_text("\n".join([f"{lines[0]},Participant No", *rows]))
+    found = read_recordings(path, Recipe(Columns()), open_table=read_text)
+    assert [one.subject for one in found] == ["A1", "B2"]
 
 
 def test_utf_32(tmp_path: Path) -> None:

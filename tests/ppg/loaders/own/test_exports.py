@@ -200,11 +200,25 @@ def test_ticks_of_a_crystal_are_no_microseconds(tmp_path: Path, hz: float) -> No
     assert found.ppg_hz == pytest.approx(1.0055 * hz, rel=1e-3)
 
 
-@pytest.mark.parametrize("hz", [1000.0, 2048.0])
-def test_microseconds_stay_microseconds(tmp_path: Path, hz: float) -> None:
-    table = made_table(hz=hz, seconds=10)
-    table["t"] = np.round(table["t"] * 1e6)
-    assert read_own(write(tmp_path / "a.csv", table), ANY).ppg_hz == hz
+@pytest.mark.parametrize("hz", [25.0, 50.0, 104.0])
+def test_ticks_of_a_slow_crystal_are_no_milliseconds(tmp_path: Path, hz: float) -> None:
+    table, said = made_table(hz=hz), list[str]()
+    table["t"] = np.round(table["t"] * 1024)
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=said.append)
+    assert found.ppg_hz == hz and any("t counts 1/1024 s" in one for one in said)
+    table["t"] = np.round(np.arange(len(table["t"])) * 1024 / (1.003 * hz))
+    found = read_own(write(tmp_path / "a.csv", table), ANY)
+    assert found.ppg_hz == pytest.approx(1.003 * hz / 1.024, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("hz", "a_second"), [(1000.0, 1e6), (2048.0, 1e6), (62.5, 1e3), (50.1, 1e3), (64.0, 1e3)]
+)
+def test_microseconds_and_milliseconds_stay_so(tmp_path: Path, hz: float, a_second: float) -> None:
+    table = made_table(hz=hz, seconds=20)
+    table["t"] = np.round(table["t"] * a_second)
+    found = read_own(write(tmp_path / "a.csv", table), ANY)
+    assert found.ppg_hz == pytest.approx(hz, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -253,8 +267,9 @@ def test_dated_acceleration_that_begins_late_or_ends_early(
 
 
 def test_a_time_by_another_name() -> None:
-    for name in ("sampleTime", "Device Time", "recorded_at"):
-        assert guess((name, "grnCnt", "hr")).time == name
+    names = "sampleTime,Device Time,recorded_at,time_sec,EpochTime,uptime_ms,time since start (s)"
+    for name in names.split(","):
+        assert guess(("ppg_time", name, "grnCnt", "hr")).time == name
 
 
 @pytest.mark.parametrize(
@@ -264,6 +279,7 @@ def test_a_time_by_another_name() -> None:
         (("t", "green", "HeartRate_Watch", "HeartRate_Polar"), "HeartRate_Polar"),
         (("t", "green", "HR_ref", "bpm"), "HR_ref"),
         (("t", "green", "hr", "hr_ref_time", "ecg_quality"), "hr"),
+        (("t", "green", "hr_true", "hr_label_time"), "hr_true"),
         (("t", "green", "polar_hr_confidence", "heart rate"), "heart rate"),
     ],
 )
@@ -297,3 +313,8 @@ def test_acceleration_in_lists_of_json(tmp_path: Path, form: str) -> None:
     right = read_own(write(tmp_path / "a.csv", table), Columns())
     assert found.acc is not None and right.acc is not None and found.acc_hz == 50
     np.testing.assert_allclose(found.acc, right.acc, atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", ["acc_0 acc_1 acc_2", "Acc1 Acc2 Acc3", "x-axis y-axis z-axis"])
+def test_axes_by_other_names(axes: str) -> None:
+    assert guess(("t", "green", "pd0", "pd1", "pd2", *axes.split())).acc == (*axes.split(),)

@@ -84,3 +84,21 @@ def test_units_of_intervals_by_the_clock_beside_them(
     right = 60 + 0.2 * (found.window_start_s + 4)
     assert np.abs(found.hr_bpm - right).mean() < 0.6  # 2.4 % would be 2.1 BPM
     assert any(f"the intervals are in {unit}, as" in one for one in said) == (stamps != "none")
+
+
+@pytest.mark.parametrize("every_s", [0.02, 0.2, 1.0])
+def test_the_last_interval_in_every_row(tmp_path: Path, every_s: float) -> None:
+    """Their sum is no time: each row for a beat, as it was, made 60 BPM 170."""
+    table, said = made_table(seconds=120), list[str]()
+    phase = np.cumsum(90 + table["t"] / 2) / 60 / 50
+    beats_s = np.interp(np.arange(1, 240), phase, table["t"])
+    at_s = np.arange(3, 119, every_s)
+    last = np.searchsorted(beats_s, at_s) - 1
+    rr = np.round(1e3 * (beats_s[last] - beats_s[last - 1]))
+    signals = write(tmp_path / "a.csv", table)
+    told = write(tmp_path / "rr.csv", {"t": at_s, "rr": rr})
+    found = read_own(signals, Columns(), hr_file=told, say=said.append)
+    assert found.usable.sum() > 50
+    right = 90 + (found.window_start_s[found.usable] + 4) / 2
+    assert np.abs(found.hr_bpm[found.usable] - right).mean() < 0.5
+    assert any("rr tells some interval at each time: read as its rate" in one for one in said)
