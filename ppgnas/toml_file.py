@@ -92,6 +92,7 @@ def read_toml(path: Path, refusal: type[PpgnasError] = BoardError) -> dict[str, 
         raise refusal(f"{path}: this is not TOML: {error}; correct the line named") from error
 
 
+LONGEST_VALUE = 80  # characters of it in a message
 _EXPECTED = {
     "missing": "is missing",
     "greater_than": "must be above 0",
@@ -99,6 +100,9 @@ _EXPECTED = {
     "finite_number": "must be a finite number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
     "string_type": "must be a text",
     "string_too_short": "must not be empty",
     "extra_forbidden": "is not a key of such a file",
@@ -119,5 +123,7 @@ def explain(error: ValidationError, path: Path, help_text: str) -> str:
         where = f"{path}: {key}" if key else str(path)
         return f"{where}: {first['ctx']['error']}. {help_text}"
     expected = _EXPECTED.get(first["type"], first["msg"])
-    seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {first['input']!r} and"
+    told = repr(first["input"])
+    told = told if len(told) <= LONGEST_VALUE else f"{told[:LONGEST_VALUE]}..."
+    seen = "" if first["type"] in ("missing", "extra_forbidden") else f" is {told} and"
     return f"{path}: {key}{seen} {expected}. {help_text}"

@@ -186,6 +186,8 @@ def test_unknown_name_lists_the_known_and_the_close() -> None:
          "sram.value is 1e-300 KiB; it must be at least 1 B. Give the figure of the part"),
         ("value = 100,", 'value = "fast",',
          f"clock.value is 'fast' and must be a number. {HELP}"),
+        ("value = 100,", f"value = [{'0, ' * 9000}],",
+         f"clock.value is [{'0, ' * 26}0... and must be a number. {HELP}"),
         ("value = 100,", "value = nan,",
          f"clock.value is nan and must be a finite number. {HELP}"),
         ('value = 100, unit = "MHz",', "value = 100,", f"clock.unit is missing. {HELP}"),

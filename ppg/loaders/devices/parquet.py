@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.devices.packages import package
+from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Table, table_of
+from ppg.loaders.own.units import LOCAL
 from ppgnas.errors import DataError
 
 LARGEST_TABLE = 50_000_000  # cells: 20 hours of ten columns at 64 Hz
@@ -45,18 +48,30 @@ def read(path: Path) -> Table:
         raise DataError(f"{path}: unreadable as Parquet ({first}); copy it again.") from error
     cells: dict[str, NDArray[Any] | list[str]] = {}
     units: dict[str, str] = {}
+    lists = False
     for name in table.column_names:
         values = table.column(name).to_numpy()
         plain = "timestamp" if name == _INDEX else name
         if values.dtype.kind == "M":
             seconds = values.astype("datetime64[ns]").astype(np.int64) / 1e9
             cells[plain] = np.where(np.isnat(values), np.nan, seconds)
-            units[plain] = "s"
+            units[plain] = "s" if table.schema.field(name).type.tz else LOCAL
         elif values.dtype.kind == "m":
             cells[plain] = values / np.timedelta64(1, "s")
             units[plain] = "s"
         elif values.dtype.kind in "iufb":
             cells[plain] = values.astype(np.float64)
         else:
-            cells[plain] = ["" if value is None else str(value) for value in values]
-    return table_of(path, cells, units=units)
+            lists |= len(values) > 0 and isinstance(values[0], np.ndarray)
+            cells[plain] = [_text(value) for value in values]
+    found = table_of(path, cells, units=units)
+    if not lists:
+        return found
+    return one_moment_a_row(replace(found, cells={n: found.texts(n) for n in found.names}))
+
+
+def _text(value: object) -> str:
+    """A cell; of a list, all of it."""
+    if isinstance(value, np.ndarray):
+        return str(value.tolist())
+    return "" if value is None else str(value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import (
     CRYSTALS,
+    LOCAL,
     TIME_UNITS,
     crystal_hz,
     time_unit,
@@ -140,7 +141,8 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     told = " and ".join(filter(None, ("" if found in ("s", unit) else counts, since)))
     time_s = values * TIME_UNITS[found] + epoch_s
     said = f"{name} {told}" if told else ""
-    return Clock(time_s, "utc" if absolute else "zero", said, TIME_UNITS[found])
+    zone: Base = "local" if table.units.get(name) == LOCAL else "utc"
+    return Clock(time_s, zone if absolute else "zero", said, TIME_UNITS[found])
 
 
 def _epoch(name: str, begin_s: float, unit: str) -> tuple[float, str]:

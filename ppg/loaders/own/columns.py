@@ -242,7 +242,22 @@ def sampled_at(rows: Mapping[str, int], single: Mapping[str, float]) -> dict[str
         if fitting:
             chosen[name] = max(fitting, key=lambda one: len(of[one]))
     longest = {one: max(rows[n] for n in chosen if chosen[n] == one) for one in chosen.values()}
-    return {n: one for n, one in chosen.items() if rows[n] > SAME_LENGTH * longest[one]}
+    chosen = {n: one for n, one in chosen.items() if rows[n] > SAME_LENGTH * longest[one]}
+    alike = {rows[name]: one for name, one in chosen.items()}
+    return {name: alike[count] for name, count in rows.items() if count in alike} | chosen
+
+
+def with_own_reference(ppg: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Channels that each have a reference by another word: `s1/ppg` with `s1/hr`, not `ppg` with
+    `hr`."""
+    kinds = _PPG_WORDS | _RATE | {"rr", "rri", "ibi", "ecg", "rate", *_LIGHT}
+    words = {name: set(re.findall(r"[a-z0-9]+", name.lower())) for name in names}
+    references = [n for n in names if words[n] & (_RATE | {"rr", "rri", "ibi", "ecg"})]
+    whose = {name: words[name] - kinds for name in names}
+    own = {
+        one: next((n for n in references if whose[n] == whose[one] != set()), "") for one in ppg
+    }
+    return {one: name for one, name in own.items() if name}
 
 
 def _time_of(names: Sequence[str], signal: set[str]) -> str | None:

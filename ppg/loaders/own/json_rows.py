@@ -31,7 +31,7 @@ def read(path: Path) -> Table:
     try:
         rows = _rows(path.read_text(encoding="utf-8-sig"))
         flat = [dict(_flat("", row, 0)) for row in rows]
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}: unreadable as JSON ({str(error)[:200]}); allowed: an object a line, a list "
             "of objects, or an object of lists. Is the file truncated?"
@@ -52,6 +52,9 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
         longest = max(lists, key=len, default=[])
+        if whole.keys() >= {"columns", "data"}:  # as pandas splits a table
+            names = [str(name) for name in whole["columns"]]
+            return [dict(zip(names, row, strict=True)) for row in whole["data"]]
         if longest and isinstance(longest[0], dict):
             return _with_rates(whole, longest)
         whole = [whole]
@@ -85,5 +88,5 @@ def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:
         named = ((f"{name} {key}".strip(), inner) for key, inner in value.items())
         return [cell for key, inner in named for cell in _flat(key, inner, deep + 1)]
     if isinstance(value, list):
-        return [(name, " ".join(str(one) for one in value))]
+        return [(name, " ".join("nan" if one is None else str(one) for one in value))]
     return [(name, "" if value is None else str(value))]

@@ -96,7 +96,7 @@ def _check(path: Path, where: str, table: Mapping[str, Any]) -> None:
         if not fine:
             kind = "a list of names" if key in _LISTS else "a number"
             kind = kind if key in (*_LISTS, *_NUMBERS) else "a text"
-            raise DataError(f"{path}: {where} has {key} = {value!r}; allowed: {kind}.")
+            raise DataError(f"{path}: {where} has {key} = {repr(value)[:80]}; allowed: {kind}.")
 
 
 def _file(path: Path, name: str) -> Path:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.layout import checked, samples
 from ppg.loaders.own.clocks import started
-from ppg.loaders.own.columns import Columns, guess, overridden
+from ppg.loaders.own.columns import Columns, guess, overridden, with_own_reference
 from ppg.loaders.own.labels import activity_of_windows
 from ppg.loaders.own.recipe import Recipe, Say
 from ppg.loaders.own.reference import Labels, labels_of
@@ -95,6 +95,7 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
     if recipe.hr_file is not None:  # of the two references that was asked for
         columns = replace(columns, hr=None, rr=None, ecg=None, hr_time=None)
     columns = overridden(columns, named)
+    _one_person(table, columns)
     if columns.ppg:
         if table.columns is None:
             say(f"{path.name}: read as {columns.in_words()}, by their names.")
@@ -110,6 +111,22 @@ def _columns(table: Table, recipe: Recipe, say: Say) -> Columns:
         "Name it with --ppg-column, for example --ppg-column green --hr-column hr --time-column "
         "t, or all in their order with --columns t,green,ax,ay,az,hr."
     )
+
+
+def _one_person(table: Table, columns: Columns) -> None:
+    """Refuse channels that each have a reference of their own: those are several people.
+
+    Raises:
+        DataError: says which.
+    """
+    own = with_own_reference(columns.ppg, table.names)
+    if len({*own.values()}) > 1:
+        said = ", ".join(f"{ppg} with {name}" for ppg, name in own.items())
+        raise DataError(
+            f"{table.path}: each PPG has a reference of its own ({said[:300]}): several people or "
+            "recordings; allowed: one. Name the columns of one with --ppg-column, "
+            "--hr-column and --subject."
+        )
 
 
 def _recording(
@@ -214,7 +231,10 @@ def _acceleration(
         )
     given = recipe.acc_rate_hz if recipe.acc_file else recipe.rate_hz
     time = None if recipe.acc_rate_hz else time
-    timing = Timing(time, columns.time_unit, given, SLOWEST_ROWS_HZ, "`acc_rate_hz`")
+    option = (
+        "`acc_rate_hz`" if recipe.acc_file else "the file as `acc_file`, too, and `acc_rate_hz`"
+    )
+    timing = Timing(time, columns.time_unit, given, SLOWEST_ROWS_HZ, option)
     series = read_series(own, names, timing, say)
     if recipe.acc_rate_hz:
         moved = replace(series, time_s=series.time_s + begin_s)

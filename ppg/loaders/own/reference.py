@@ -100,9 +100,8 @@ def labels_of(
     slow = SLOWEST_REFERENCE_HZ if own_file and kind != "ecg" else SLOWEST_ROWS_HZ
     alone = kind == "rr" and time is None and given is None and name not in table.rows
     rate = 1.0 if alone else given
-    series = read_series(
-        table, (name,), Timing(time, columns.time_unit, rate, slow, "`hr_rate_hz`"), say
-    )
+    option = "`hr_rate_hz`" if own_file else "the file as `hr_file`, too, and `hr_rate_hz`"
+    series = read_series(table, (name,), Timing(time, columns.time_unit, rate, slow, option), say)
     if kind == "hr" and series.stamped and np.mean(np.diff(series.time_s) == 0) > TOGETHER:
         with suppress(UnclearTimesError):  # many in a whole minute, or in a packet
             series = replace(series, time_s=row_times(series.time_s).time_s)
@@ -149,7 +148,8 @@ def labels_of(
     if known < FEW_SHARE * len(labels.hr_bpm):
         say(
             f"{table.path.name}: {known} of {len(labels.hr_bpm)} windows have a heart rate, as "
-            f"values of {name} more than {HR_GAP_S:g} s apart, or none, leave the others without."
+            f"values of {name} more than {HR_GAP_S:g} s apart, or none, leave the others without; "
+            "if each is the mean of a window, give --hr-is window."
         )
     return labels
 

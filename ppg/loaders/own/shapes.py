@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,12 @@ FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
 MOST_KINDS = 40
 MOST_LINES = 8  # without names, of a file that has a signal in each
 LOOKED = 200  # cells that tell a list
+FEWEST_SHARED = 8  # samples of two windows that overlap
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SAMPLE = rf"(?:{_NUMBER}|[Nn]a[Nn]|None|null)"
 _LIST = re.compile(
-    rf"\s*(?:[\[(]?\s*{_NUMBER}(?:\s*[,;|\s]\s*{_NUMBER}){{2,}}\s*[\])]?|"
-    rf"\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*\])\s*"
+    rf"\s*(?:[\[(]?\s*{_SAMPLE}(?:\s*[,;|\s]\s*{_SAMPLE}){{2,}}\s*[\])]?|"
+    rf"\[\s*{_SAMPLE}(?:\s*,\s*{_SAMPLE})*\s*\])\s*"
 )
 _ALONE = re.compile(rf"{_NUMBER}|\d.*[-:/.]\d.*|")
 _NUMBERED = re.compile(r"(.*?)[ _]?(\d+)")
@@ -115,7 +117,10 @@ def _laid_out(table: Table, cells: Cells) -> Table:
     lists = [name for name, column in cells.items() if _are_lists(column)]
     if not lists:
         return table
-    parts = {name: [re.findall(_NUMBER, cell) for cell in cells[name]] for name in lists}
+    parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
+    shared = {name: _shared(rows) for name, rows in parts.items()}
+    for name, again in shared.items():
+        parts[name] = [row[: len(row) - again] for row in parts[name][:-1]] + parts[name][-1:]
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
     found: dict[str, list[str]] = {}
     for name, column in cells.items():
@@ -126,9 +131,26 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             again = "" if _ALONE.fullmatch(cell.strip()) else cell
             row = parts[name][index] if name in parts else [cell] + [again] * (size - 1)
             out += row + [""] * (size - len(row))
-    note = f"{table.path.name}: {', '.join(lists)} hold packets of up to {max(sizes)} samples."
+    notes = [f"{', '.join(lists)} hold packets of up to {max(sizes)} samples."]
+    if any(shared.values()):
+        told = ", ".join(f"{again} samples of {name}" for name, again in shared.items() if again)
+        notes = [
+            f"its rows are windows that share {told} with the next: each is read once, where a "
+            "window begins. If a heart rate is a window's mean, give --hr-is window."
+        ]
     line = np.repeat(table.line, sizes)
-    return replace(table, cells=found, line=line, notes=(*table.notes, note))
+    told_of = [f"{table.path.name}: {note}" for note in notes]
+    return replace(table, cells=found, line=line, notes=(*table.notes, *told_of))
+
+
+def _shared(rows: list[list[str]]) -> int:
+    """Samples at the end of each list with which the next one begins, 0 if there are none."""
+    first, second = (rows * 2)[:2]
+    for count in range(min(len(first), len(second)) - 1, FEWEST_SHARED - 1, -1):
+        if first[-count:] == second[:count]:
+            alike = all(a[-count:] == b[:count] for a, b in pairwise(rows))
+            return count if len(rows) > 2 and alike else 0
+    return 0
 
 
 def _are_lists(column: list[str]) -> bool:

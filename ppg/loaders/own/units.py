@@ -19,7 +19,9 @@ FASTEST_PPG_HZ = 600.0
 STANDARD_GRAVITY = 9.80665
 SET = 2e-4  # of a rate, around which it is the one that was set
 LONGEST_PACKET = 1000.0  # of the mean step
+LOCAL = "s of a local clock"
 _SPELT = {
+    LOCAL: "s",
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
     "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
     "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "millis": "ms", "micros": "us",

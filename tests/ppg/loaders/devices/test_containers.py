@@ -53,7 +53,8 @@ def test_parquet(stamps: str, tmp_path: Path) -> None:
     file = made.parquet(tmp_path, stamps=stamps)
     found = s.read(file)
     s.check(found, 50, 50)
-    assert found.started == "2024-05-27T08:53:20.000+00:00"
+    zone = "+00:00" * (stamps == "numbers")  # of times without one nobody knows it
+    assert found.started == f"2024-05-27T08:53:20.000{zone}"
     assert found.activity_names == ("rest",)
     _cut(file, 200, "unreadable as Parquet")
 

@@ -131,6 +131,77 @@ def test_a_rate_beside_the_rows(
     assert f"{HZ} rows a second by " in notes
 
 
+ROWS = [[float(t), float(p), float(h)] for t, p, h in zip(TIME_S, PPG, HR, strict=True)]
+
+
+def _windows() -> dict[str, list[Any]]:
+    """8 s every 2 s, as they are cut for a network, and the mean rate of each."""
+    begins = range(0, len(PPG) - 8 * HZ, 2 * HZ)
+    return {
+        "ppg": [PPG[at : at + 8 * HZ].tolist() for at in begins],
+        "hr": [float(HR[at : at + 8 * HZ].mean()) for at in begins],
+    }
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_windows_that_share_samples_are_one_signal(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    windows = _windows()
+    made: str | bytes
+    if form == "csv":
+        pairs = zip(windows["ppg"], windows["hr"], strict=True)
+        made = "ppg,hr\n" + "".join(f'"{samples}",{rate}\n' for samples, rate in pairs)
+    elif form == "json":
+        names = ("ppg", "hr")
+        rows_of = zip(*windows.values(), strict=True)
+        made = json.dumps([dict(zip(names, row, strict=True)) for row in rows_of])
+    else:
+        pyarrow, parquet = (pytest.importorskip(f"pyarrow{sub}") for sub in ("", ".parquet"))
+        parquet.write_table(pyarrow.table(windows), tmp_path / "made")
+        made = (tmp_path / "made").read_bytes()
+    told = Form({f"a.{form}": made}, ("--rate", str(HZ), "--hr-is", "window"), "", False)
+    (recording,), notes = converted(told, tmp_path, capsys)
+    check(recording, told)
+    assert recording.duration_s == pytest.approx(88) and "share 300 samples of ppg" in notes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"columns": ["t", "ppg", "hr"], "data": ROWS},
+        {
+            "t": [*TIME_S],
+            "ppg": [None if i % 99 == 9 else v for i, v in enumerate(PPG)],
+            "hr": [*HR],
+        },
+        {
+            "t": [*TIME_S],
+            "ppg": [float("nan") if i == 9 else v for i, v in enumerate(PPG)],
+            "hr": [*HR],
+        },
+    ],
+)
+def test_other_tables_of_json(
+    data: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = Form({"a.json": json.dumps(data)}, acceleration=False)
+    check(converted(form, tmp_path, capsys)[0][0], form)
+
+
+@pytest.mark.parametrize("names", ["S1_ppg,S1_hr,S2_ppg,S2_hr", "ppg anna,hr anna,ppg ben,hr ben"])
+def test_people_side_by_side_are_not_channels(
+    names: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(columns(f"t,{names}", t=lambda i: str(TIME_S[i]), a=ppg, b=hr, c=ppg, d=hr))
+    assert leave("data", "inspect", str(path)) == 2
+    ppg_of, hr_of = names.split(",")[:2]
+    said = capsys.readouterr().err
+    assert f"each PPG has a reference of its own ({ppg_of} with {hr_of}," in said
+    assert leave("data", "inspect", str(path), "--ppg-column", ppg_of, "--hr-column", hr_of) == 0
+
+
 def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     head = '# OpenSignals Text File Format\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n'
     text = columns(f"{head}# EndOfHeader\nPPG,HR", p=ppg, h=hr)
