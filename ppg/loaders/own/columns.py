@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 from ppg.loaders.own.units import TIME_UNITS
 from ppgnas.errors import DataError
@@ -53,6 +54,8 @@ _ABOUT = {"meta", "metadata", "info", "header", "settings", "config", "device", 
           "session", "recording", "attributes"}  # fmt: skip
 SAME_LENGTH = 0.98
 _PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
+_NOT_BEATS = {"resp", "respiration", "respiratory", "breath", "breaths", "breathing", "rr", "br",
+              "cadence", "steps", "hrv"}  # fmt: skip
 # The first of them that there is, alone.
 _LIGHT = ("green", "infrared", "ir", "red")
 _BESIDE_IR = re.compile(r"(|.*[_ .-])ir", re.IGNORECASE)  # G, IR, R; PPG_G, PPG_IR, PPG_R
@@ -169,8 +172,12 @@ def overridden(found: Columns, named: Columns) -> Columns:
     return replace(found, **changes)
 
 
-def guess(names: Sequence[str]) -> Columns:
-    """What columns of these names probably are; one without PPG has only a reference."""
+def guess(names: Sequence[str], units: Mapping[str, str] = MappingProxyType({})) -> Columns:
+    """What columns of these names probably are; one without PPG has only a reference.
+
+    Args:
+        units: of columns, where they are not in the names.
+    """
     plain = {_plain(name): name for name in reversed(names)}
     for name in names:  # com.vendor.heart_rate, Monitor/HR, value bpm
         plain.setdefault(_plain(_WITHIN.sub("", name)), name)
@@ -187,7 +194,9 @@ def guess(names: Sequence[str]) -> Columns:
     ppg = _ppg(names)
     rr, ecg = first(_RR), first(_ECG) or _lead(plain)
     hr = _of_strap(plain) or first(_HR)
-    hr = hr or next((name for name in names if _PER_MINUTE.search(name)), None)
+    told = ((name, f"{name} [{units.get(name, '')}]") for name in names)
+    beats = (n for n, said in told if _PER_MINUTE.search(said) and not words[n] & _NOT_BEATS)
+    hr = hr or next(beats, None)
     if rr is None and not ppg:
         rr = first(("duration", "interval", "intervals"))
     acc, hr_time, acc_time = _acc(names), None, None

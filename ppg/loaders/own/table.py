@@ -8,6 +8,7 @@ sampled; then each brings its own times.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 from ppg.loaders.own.columns import Columns, guess
 from ppg.plausible import no_value, no_value_words
 from ppgnas.errors import DataError
+from ppgnas.tables import counted
 
 Base = Literal["zero", "utc", "local", "day"]
 # Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:\.\d*)?")
+WORDS = 0.2  # of the cells: fewer words among numbers stand for none
 _EMPTY = {
     "", "nan", "na", "n/a", "#n/a", "#value!", "null", "none", "nil", "missing", "-", "--", "?",
     "1.#qnan", "-1.#ind",
@@ -98,12 +101,12 @@ class Table:
         """What its columns are: as the form says, or by name; of two, one that is not constant."""
         if self.columns is not None:
             return self.columns
-        names, found = list(self.names), guess(self.names)
+        names, found = list(self.names), guess(self.names, self.units)
         while off := next(
             (n for n in (*found.ppg, found.reference) if n and self.constant(n)), ""
         ):
             names.remove(off)
-            other = guess(names)
+            other = guess(names, self.units)
             if (found.ppg and not other.ppg) or (found.reference and not other.reference):
                 break
             found = other
@@ -116,14 +119,19 @@ class Table:
             return len({*cells} - {""}) < 2
         return not len(cells) or bool((cells == cells[0]).all())
 
-    def numbers(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    def numbers(
+        self, names: Sequence[str], *, words_are_empty: bool = True
+    ) -> dict[str, NDArray[np.float64]]:
         """Name -> `(rows,)` float64, NaN where a cell is empty.
+
+        Args:
+            words_are_empty: few words among numbers, see `words`, are cells without one.
 
         Raises:
             DataError: a column is missing, or a cell is no number.
         """
         self.check(names)
-        found = {name: self._numbers(name) for name in names}
+        found = {name: self._numbers(name, words_are_empty) for name in names}
         if len({len(column) for column in found.values()}) > 1:
             lengths = ", ".join(f"{name} {len(column)}" for name, column in found.items())
             raise DataError(
@@ -140,10 +148,24 @@ class Table:
         """
         found = self.numbers(names)
         for name, column in found.items():
+            empty = list(self.cells[name]).count("")
+            if np.isnan(column).sum() > empty and (words := self.words(name)):
+                rows = counted(sum(words.values()), "row")
+                say(f"{self.path.name}: {name} is {min(words)[:40]!r} in {rows}: read as empty.")
             if said := no_value_words(column):
                 say(f"{self.path.name}: {name} {said.partition(':')[0]}: read as empty.")
                 found[name] = np.where(no_value(column), np.nan, column)
         return np.stack([found[name] for name in names], axis=1)
+
+    def words(self, name: str) -> Counter[str]:
+        """Cells without a digit among numbers, and how often they come; empty where they are not
+        few."""
+        cells = self.cells[name]
+        if not isinstance(cells, list):
+            return Counter()
+        known = [text for cell in cells if (text := cell.strip()) and text.lower() not in _EMPTY]
+        found = Counter(text for text in known if not any(map(str.isdigit, text)))
+        return found if sum(found.values()) < WORDS * len(known) else Counter()
 
     def renamed(self, names: Sequence[str]) -> Table:
         """The table with other names for its columns, in their order.
@@ -197,7 +219,7 @@ class Table:
         line = self.line[chosen] if len(self.line) == len(chosen) else self.line
         return replace(self, cells=kept, rows=rows, line=line)
 
-    def _numbers(self, name: str) -> NDArray[np.float64]:
+    def _numbers(self, name: str, words_are_empty: bool) -> NDArray[np.float64]:
         cells = self.cells[name]
         if not isinstance(cells, list):
             return np.asarray(cells, np.float64)
@@ -205,6 +227,8 @@ class Table:
         try:
             return np.array([float(point(cell)) if cell else np.nan for cell in cells])
         except ValueError:
+            if words_are_empty and (words := self.words(name)):
+                cells = ["" if cell.strip() in words else cell for cell in cells]
             if (numbers := _of_hex([cell.strip() for cell in cells])) is not None:
                 return numbers
             parts = [_WITH_UNIT.fullmatch(cell) for cell in cells if cell.strip()]

@@ -62,7 +62,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.float
     Raises:
         DataError: as `read_text`, or a column is missing or a cell no number.
     """
-    return read_text(path).numbers(names)
+    return read_text(path).numbers(names, words_are_empty=False)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppg.loaders.own.columns import guess
 from ppg.loaders.own.text import read_columns
 from ppgnas.errors import DataError
 from tests.nas.cli.leaving import leave
@@ -227,6 +228,25 @@ def test_dates_in_words_and_without_marks(
     form = Form({"a.csv": text}, started="2024-05-31T12:00:00.000", acceleration=False)
     (recording,), _ = converted(form, tmp_path, capsys)
     check(recording, form)
+
+
+@pytest.mark.parametrize("word", ["NO DATA", "Lead off", "***"])
+def test_few_words_among_numbers_are_no_measurement(
+    word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cell(row: int) -> str:
+        return word if 2000 <= row < 2050 else ppg(row)
+
+    text = columns("t,ppg,hr", t=lambda i: f"{TIME_S[i]}", p=cell, h=hr)
+    (recording,), notes = converted(Form({"a.csv": text}), tmp_path, capsys)
+    ((begin_s, end_s),) = recording.gaps
+    assert 39.9 < begin_s < 40.1 and 40.9 < end_s < 41.1
+    assert f"ppg is '{word}' in 50 rows: read as empty" in notes
+
+
+def test_breaths_a_minute_are_no_heart_rate() -> None:
+    assert guess(("t", "ppg", "Breathing rate [1/min]")).reference is None
+    assert guess(("t", "ppg", "PR"), {"PR": "bpm"}).hr == "PR"
 
 
 def test_other_spellings_of_numbers(tmp_path: Path) -> None:
