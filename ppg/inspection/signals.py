@@ -38,6 +38,8 @@ STUCK_BPM = 3.0  # but that of a simulator does, and the PPG with it
 READ_SHARE = 0.5  # of the windows, for peaks to be the heart's,
 ALIKE = 0.08  # of a rate
 LEAP = 0.3  # octaves, about one, by which labels change from minute to minute; no heart does
+FARTHEST_TIMES = 1.7  # 50 Hz taken for 30 or 85; a harmonic is at twice the beats
+VARIED = 1.15  # times the lowest of the labels the highest
 CLOSE, CLOSE_SHARE = 0.02, 0.45  # and so many of them as near to the usual ratio
 AXES = "xyz"
 ADVICE = "; mark such windows invalid"
@@ -155,15 +157,23 @@ def reference_fault(recording: Recording, found: Spectra | None = None) -> str:
 def rate_error(recording: Recording, found: Spectra) -> float | None:
     """By what share the beats of the PPG are faster than the labels, if they surely are.
 
-    A rate of samples that is some percent too high makes every beat as much faster.
+    A rate of samples that is some percent too high makes every beat as much faster. Where it is
+    far off, beats must follow labels that change: the steps of somebody who walks do not.
     """
     place = found.at(recording.window_start_s)
     chosen = comparable(recording) & (place >= 0)
-    ratio = found.peak_bpm[place[chosen]] / recording.hr_bpm[chosen] - 1
-    ratio = ratio[np.abs(ratio) < FAR_SHARE]
-    if len(ratio) < FEWEST or len(ratio) < READ_SHARE * chosen.sum():
+    bpm, whole = recording.hr_bpm[chosen], int(chosen.sum())
+    shares = found.peak_bpm[place[chosen]] / bpm - 1
+    near = np.abs(shares) < FAR_SHARE
+    if near.sum() < READ_SHARE * whole:
+        near = np.abs(np.log1p(shares)) < np.log(FARTHEST_TIMES)
+        close = near & (np.abs(shares - np.median(shares[near])) < CLOSE)
+        if not close.any() or np.divide(*np.quantile(bpm[close], (0.9, 0.1))) < VARIED:
+            return None
+    ratio = shares[near]
+    if len(ratio) < FEWEST or len(ratio) < READ_SHARE * whole:
         return None
-    if (np.abs(ratio - np.median(ratio)) < CLOSE).sum() < CLOSE_SHARE * chosen.sum():
+    if (np.abs(ratio - np.median(ratio)) < CLOSE).sum() < CLOSE_SHARE * whole:
         return None
     blocks = np.array_split(ratio, max(len(ratio) // BLOCK, 1))
     draws = np.random.default_rng(0).integers(len(blocks), size=(DRAWS, len(blocks)))

@@ -166,6 +166,18 @@ def test_a_rate_of_another_sensor(taken_hz: float) -> None:
     assert right_hz == pytest.approx(50, rel=0.01)
 
 
+@pytest.mark.parametrize("taken_hz", [32.0, 40.0, 64.0, 80.0])
+def test_a_wrong_rate_of_rows_that_hold_the_labels_too(taken_hz: float) -> None:
+    """Then their clock is as wrong, and only beats tell; not where the labels do not change."""
+    right, times = _recording(acc=False), taken_hz / 50
+    wrong = replace(right, ppg_hz=taken_hz, window_start_s=right.window_start_s / times)
+    inside = wrong.window_start_s + 8 <= wrong.duration_s
+    found = inspect([replace(wrong, valid=inside)])
+    assert found.recordings[0].rate_error == pytest.approx(times - 1, abs=0.01)
+    steady = replace(wrong, valid=inside & (np.abs(right.hr_bpm / right.hr_bpm[0] - 1) < 0.05))
+    assert inspect([steady]).recordings[0].rate_error is None
+
+
 @pytest.mark.parametrize("error", [0.04, 0.02, -0.03])
 def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
     wrong = replace(_recording(acc=False), ppg_hz=50 * (1 + error))
