@@ -220,6 +220,26 @@ def unit_guess(median: float) -> str:
     )
 
 
+WORDS = (8, 10, 12, 14, 16, 24, 32)  # bits of numbers that have a sign
+ENDS, BETWEEN = (
+    0.005,
+    0.01,
+)  # of the samples of an axis at each end, at least, and between, at most
+
+
+def signed(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Counts `(rows, axes)` of numbers with a sign that were read as if they had none: 65535 is
+    -1; and how many such numbers there are, 0 where no axis lies at both ends of a range."""
+    for axis in counts.T:
+        bits = int(np.ceil(np.log2(max(float(axis.max(initial=0.0)), 1.0) + 1)))
+        part = axis / 2.0**bits
+        low, high = np.mean(part < 0.25), np.mean(part > 0.75)
+        whole = bits in WORDS and counts.min() >= 0 and bool((counts == np.rint(counts)).all())
+        if whole and min(low, high) > ENDS and low + high > 1 - BETWEEN and part.max() > 0.9:
+            return np.where(counts >= 2.0 ** (bits - 1), counts - 2.0**bits, counts), 2**bits
+    return counts, 0
+
+
 BITS = (8, 32)  # of converters, the least and the most
 ACROSS = 0.75  # of the range: the least jump from one end to the other
 USUAL = 0.995, 3.0  # quantile of the steps, and how many of it a step may have that runs over

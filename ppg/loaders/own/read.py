@@ -39,7 +39,7 @@ from ppg.loaders.own.signals import (
 )
 from ppg.loaders.own.table import Table
 from ppg.loaders.own.units import per_g, per_g_of
-from ppg.plausible import GRAVITY_G, SLACK_S, unwrapped
+from ppg.plausible import GRAVITY_G, SLACK_S, signed, unwrapped
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.tables import counted
@@ -236,6 +236,11 @@ def _acceleration(
     )
     timing = Timing(time, columns.time_unit, given, SLOWEST_ROWS_HZ, option)
     series = read_series(own, names, timing, say)
+    counts, numbers = signed(series.values)
+    if numbers:
+        series = replace(series, values=counts)
+        last, half = numbers - 1, numbers // 2
+        say(f"{own.path.name}: the acceleration has no signs: {last} is -1, {half} is {-half}.")
     if recipe.acc_rate_hz:
         moved = replace(series, time_s=series.time_s + begin_s)
         signal = Signal(moved, recipe.acc_rate_hz, ())

@@ -254,21 +254,13 @@ class Table:
 
 
 def _of_hex(cells: list[str]) -> NDArray[np.float64] | None:
-    """`(rows,)` numbers in hexadecimal, with 0x or all of one length; None if they are others.
-
-    Where they lie at both ends of 16 or 32 bits, those at the upper end are below 0.
-    """
+    """`(rows,)` numbers in hexadecimal, with 0x or all of one length; None if they are others."""
     found = [_HEX.fullmatch(cell) for cell in cells if cell]
     digits = {len(one[2]) for one in found if one}
     marked = all(one and one[1] for one in found)
     if None in found or not (marked or (len(digits) == 1 and min(digits) >= _HEX_DIGITS)):
         return None
-    values = np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
-    parts = values / 16.0 ** max(digits)
-    ends = np.nanmin(parts) < 0.25 and np.nanmax(parts) > 0.75
-    if digits in ({4}, {8}) and ends and np.nanmin(np.abs(parts - 0.5)) > 0.25:
-        values = np.where(parts > 0.5, values - 16.0 ** max(digits), values)
-    return values
+    return np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
 
 
 def table_of(path: Path, cells: Mapping[str, NDArray[Any] | list[str]], **rest: Any) -> Table:

@@ -317,8 +317,9 @@ def _separator(lines: list[str]) -> str:
         if most and lines_of >= 0.8 * len(rows):
             # One number with a decimal comma a line is no row of two cells.
             alone = separator == "," and most == 1 and "," not in lines[0]
-            if not (alone and all(_COMMA.fullmatch(line.strip()) for line in rows[1:])):
+            if not (alone and all(_NUMBER.fullmatch(line.strip()) for line in rows[1:])):
                 return separator
+            return ";"
     if any(lines[0].count(separator) for separator in ";\t,"):
         return max(",;\t", key=lines[0].count)
     spaced = Counter(len(line.split()) for line in rows).most_common(1)[0]

@@ -171,6 +171,20 @@ def test_gravity_against_the_header(
     assert any(said in one for one in notes)
 
 
+@pytest.mark.parametrize(("bits", "counts"), [(16, 8192), (16, 2048), (12, 512), (8, 64)])
+def test_acceleration_without_its_signs(tmp_path: Path, bits: int, counts: int) -> None:
+    """As two's complement is, read as a number without one: 65535 is -1."""
+    table, notes = made_table(), list[str]()
+    turned = 0.8 * np.sin(table["t"] / 5)
+    table["ax"], table["az"] = table["ax"] + turned, np.sqrt(1 - turned**2)
+    right = {axis: np.round(table[axis] * counts) for axis in ("ax", "ay", "az")}
+    table |= {axis: values % 2**bits for axis, values in right.items()}
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=notes.append)
+    assert found.acc is not None
+    np.testing.assert_allclose(found.acc.T, np.stack([*right.values()]) / counts, atol=1e-3)
+    assert any(f"has no signs: {2**bits - 1} is -1" in one for one in notes)
+
+
 @pytest.mark.parametrize(
     ("names", "ppg"),
     [

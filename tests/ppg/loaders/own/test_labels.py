@@ -86,6 +86,14 @@ def test_units_of_intervals_by_the_clock_beside_them(
     assert any(f"the intervals are in {unit}, as" in one for one in said) == (stamps != "none")
 
 
+def test_intervals_alone_with_decimal_commas(tmp_path: Path) -> None:
+    signals = write(tmp_path / "a.csv", made_table(seconds=120))
+    (tmp_path / "rr.txt").write_text("rr\n" + "".join(f"0,{i % 7 + 750}\n" for i in range(159)))
+    found = read_own(signals, Columns(), hr_file=tmp_path / "rr.txt")
+    assert found.usable.sum() > 50
+    np.testing.assert_allclose(found.hr_bpm[found.usable], 60 / 0.753, atol=0.5)
+
+
 @pytest.mark.parametrize("every_s", [0.02, 0.2, 1.0])
 def test_the_last_interval_in_every_row(tmp_path: Path, every_s: float) -> None:
     """Their sum is no time: each row for a beat, as it was, made 60 BPM 170."""
