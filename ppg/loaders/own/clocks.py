@@ -90,6 +90,7 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
         joined = [f"{a} {b}".strip() for a, b in zip(date, clock, strict=True)]
         return _of_texts(table, name, [*map(in_digits, joined)])
     cells = table.texts(name) if isinstance(table.cells.get(name), list) else []
+    cells = [cell if any(map(str.isdigit, cell)) else "" for cell in cells]
     first = next((cell for cell in cells if cell), "")
     if in_digits(first) != first:
         cells, first = [in_digits(cell) for cell in cells], in_digits(first)

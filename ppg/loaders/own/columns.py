@@ -47,7 +47,8 @@ _PERSON = re.compile(
     r"(?: (?:id|no|nr|num|number|code|name))?)"
 )
 _SAMPLED = re.compile(  # ppg fs, sampling rate hz, fs of acc
-    r"(?:(.+?) )??(?:fs|hz|(?:sampl(?:e|ing) ?)?(?:rate|frequency|freq))(?: hz)?"
+    r"(?:(.+?) )??(?:fs|hz|sfreq|srate|samples per sec(?:ond)?|"
+    r"(?:sampl(?:e|ing) ?)?(?:rate|frequency|freq))(?: hz)?"
     r"(?: (?:of )?(.+))?"
 )
 _ABOUT = {"meta", "metadata", "info", "header", "settings", "config", "device", "sensor", "signal",

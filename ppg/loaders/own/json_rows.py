@@ -52,8 +52,9 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
         longest = max(lists, key=len, default=[])
-        if whole.keys() >= {"columns", "data"}:  # as pandas splits a table
-            names = [str(name) for name in whole["columns"]]
+        if longest and whole.get("data") is longest and isinstance(longest[0], list):
+            # as pandas splits a table
+            names = [str(name) for name in whole.get("columns", ())]
             return [dict(zip(names, row, strict=True)) for row in whole["data"]]
         if longest and isinstance(longest[0], dict):
             return _with_rates(whole, longest)

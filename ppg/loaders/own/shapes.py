@@ -25,8 +25,12 @@ FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
 MOST_KINDS = 40
 MOST_LINES = 8  # without names, of a file that has a signal in each
 LOOKED = 200  # cells that tell a list
+SLOWEST_RATE_HZ = 0.01
+VAGUE = {"rate", "frequency", "freq"}  # of breaths, of a display ... where it stands in every row
+SHARED = 0.8  # of the windows, the others end where another recording begins
 FEWEST_SHARED = 8  # samples of two windows that overlap
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_RATE = re.compile(rf"({_NUMBER})\s*(k?hz)?", re.IGNORECASE)
 _SAMPLE = rf"(?:{_NUMBER}|[Nn]a[Nn]|None|null)"
 _LIST = re.compile(
     rf"\s*(?:[\[(]?\s*{_SAMPLE}(?:\s*[,;|\s]\s*{_SAMPLE}){{2,}}\s*[\])]?|"
@@ -64,12 +68,17 @@ def with_rates(table: Table) -> Table:
         return table
     if time is not None:
         begin_s, base = one_moment(alone[time])
-    single = {name: float(one) for name, one in alone.items() if re.fullmatch(_NUMBER, one)}
+    single = {
+        name: float(found[1]) * (1000 if (found[2] or "").lower() == "khz" else 1)
+        for name, one in alone.items()
+        if (found := _RATE.fullmatch(one))
+        and not (name.lower() in VAGUE and sum(map(bool, table.texts(name))) > 1)
+    }
     filled = {name: _rows(table.texts(name)) for name in cells if name not in alone}
     said = sampled_at(filled, single)
     rows = {}
     for name, by in said.items():
-        if 0 < single[by] <= FASTEST_HZ:
+        if SLOWEST_RATE_HZ <= single[by] <= FASTEST_HZ:
             rows[name] = Rows(begin_s + np.arange(len(cells[name])) / single[by], single[by])
     if not rows:
         return table
@@ -120,7 +129,11 @@ def _laid_out(table: Table, cells: Cells) -> Table:
     parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
     shared = {name: _shared(rows) for name, rows in parts.items()}
     for name, again in shared.items():
-        parts[name] = [row[: len(row) - again] for row in parts[name][:-1]] + parts[name][-1:]
+        if again:
+            parts[name] = [
+                row if row[-again:] != after[:again] else row[:-again]
+                for row, after in zip(parts[name], [*parts[name][1:], []], strict=True)
+            ]
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
     found: dict[str, list[str]] = {}
     for name, column in cells.items():
@@ -148,8 +161,8 @@ def _shared(rows: list[list[str]]) -> int:
     first, second = (rows * 2)[:2]
     for count in range(min(len(first), len(second)) - 1, FEWEST_SHARED - 1, -1):
         if first[-count:] == second[:count]:
-            alike = all(a[-count:] == b[:count] for a, b in pairwise(rows))
-            return count if len(rows) > 2 and alike else 0
+            alike = [a[-count:] == b[:count] for a, b in pairwise(rows)]
+            return count if len(rows) > 2 and sum(alike) > SHARED * len(alike) else 0
     return 0
 
 

@@ -77,9 +77,8 @@ def crystal_hz(time: NDArray[np.float64], unit: str) -> float | None:
     likely = by_unit > FASTEST_PPG_HZ > hz
     if unit == "ms":  # as of many a sensor: its crystal is told by a rate that is whole
         off, off_by_unit = (abs(one - round(one)) / one for one in (hz, by_unit))
-        likely = (
-            hz > SLOWEST_HZ and off < SET < 10 * SET < off_by_unit and np.ptp(np.diff(time)) > 0
-        )
+        whole_hz = hz > SLOWEST_HZ and off < SET < 10 * SET < off_by_unit
+        likely = whole_hz and bool(np.ptp(np.diff(time)) > 0)
     whole = bool((time % 1 == 0).all())
     set_hz = any(
         abs(by_unit / step - round(by_unit / step)) < SET * by_unit / step for step in (50, 64)

@@ -118,6 +118,7 @@ def _json(data: Any, **beside: Any) -> Form:
     [
         _json({"ppg": [*PPG], "ppg_rate": HZ, "hr": [*HR[::HZ]], "hr_fs": 1}),
         _json({"data": [{"ppg": p, "hr": h} for p, h in zip(PPG, HR, strict=True)]}, fs=HZ),
+        _json({"ppg": [*PPG], "sfreq": "0.05 kHz", "hr": [*HR[::HZ]], "hr_fs": "1 Hz"}),
         _json({"ppg": {"samples": [*PPG], "samplingRate": HZ}, "hr": [*HR], "hr_hz": HZ}),
         Form(
             {"a.csv": columns("ppg,hr,fs", p=ppg, h=hr, f=lambda _: str(HZ))}, acceleration=False
@@ -201,6 +202,26 @@ def test_people_side_by_side_are_not_channels(
     said = capsys.readouterr().err
     assert f"each PPG has a reference of its own ({ppg_of} with {hr_of}," in said
     assert leave("data", "inspect", str(path), "--ppg-column", ppg_of, "--hr-column", hr_of) == 0
+
+
+def test_a_rate_of_something_in_every_row_is_none_of_theirs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(columns("ppg,hr,rate", p=ppg, h=hr, r=lambda _: "15"))
+    assert leave("data", "inspect", str(path)) == 2
+    assert "neither a time column nor a rate of ppg is given" in capsys.readouterr().err
+
+
+def test_times_that_are_words_here_and_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def time(row: int) -> str:
+        return "n/a" if row % 500 == 7 else iso(TIME_S[row])
+
+    text = columns("time,ppg,hr", t=time, p=ppg, h=hr)
+    form = Form({"a.csv": text}, (), "2024-05-31T12:00:00.000", False)
+    check(converted(form, tmp_path, capsys)[0][0], form)
 
 
 def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
