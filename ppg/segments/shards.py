@@ -302,7 +302,7 @@ def draw_held_out(shards: Shards, *, seed: int, fewest_h: float = FEWEST_HOURS) 
     if hours < fewest_h or not drawn:
         raise DataError(
             f"of {counted(len(shards.people), 'person', 'people')}, {len(drawn)} held out last "
-            f"{hours:.2f} h; at least {fewest_h:g} h of whole people must be, or a retrieval says "
+            f"{hours:.3g} h; at least {fewest_h:g} h of whole people must be, or a retrieval says "
             "nothing. Add recordings, or ask for less with `held_out_hours`"
         )
     return tuple(sorted(drawn))

@@ -61,13 +61,12 @@ def with_rates(table: Table) -> Table:
     """With the rates that columns of one number say (`fs`, `acc_fs`), where none has times; a time
     that is one throughout is that of the first row."""
     cells = {n: c for n, c in table.cells.items() if isinstance(c, list) or len(c)}
-    alone = {name: one for name in cells if (one := _alone(cells[name])) is not None}
     time = guess(table.names).time
-    begin_s, base = 0.0, table.base
-    if table.columns is not None or (time is not None and (time not in alone or table.rows)):
+    began = None if time is None or time not in cells else _alone(cells[time])
+    if table.columns is not None or (time is not None and (began is None or table.rows)):
         return table
-    if time is not None:
-        begin_s, base = one_moment(alone[time])
+    begin_s, base = (0.0, table.base) if began is None else one_moment(began)
+    alone = {name: one for name in cells if (one := _alone(cells[name])) is not None}
     single = {
         name: float(found[1]) * (1000 if (found[2] or "").lower() == "khz" else 1)
         for name, one in alone.items()
@@ -88,7 +87,7 @@ def with_rates(table: Table) -> Table:
     return replace(
         table,
         cells={n: c for n, c in table.cells.items() if n != time and n not in said.values()},
-        rows=table.rows | rows,
+        rows={**table.rows, **rows},
         base=base,
         notes=(*table.notes, f"{table.path.name}: {told}."),
     )
@@ -128,10 +127,10 @@ def _laid_out(table: Table, cells: Cells) -> Table:
         return table
     parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
     shared = {name: _shared(rows) for name, rows in parts.items()}
-    for name, again in shared.items():
-        if again:
+    for name, both in shared.items():
+        if both:
             parts[name] = [
-                row if row[-again:] != after[:again] else row[:-again]
+                row if row[-both:] != after[:both] else row[:-both]
                 for row, after in zip(parts[name], [*parts[name][1:], []], strict=True)
             ]
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
@@ -146,7 +145,7 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             out += row + [""] * (size - len(row))
     notes = [f"{', '.join(lists)} hold packets of up to {max(sizes)} samples."]
     if any(shared.values()):
-        told = ", ".join(f"{again} samples of {name}" for name, again in shared.items() if again)
+        told = ", ".join(f"{both} samples of {name}" for name, both in shared.items() if both)
         notes = [
             f"its rows are windows that share {told} with the next: each is read once, where a "
             "window begins. If a heart rate is a window's mean, give --hr-is window."

@@ -140,7 +140,7 @@ def read_series(
             f"{table.path}: neither a time column nor a rate of {', '.join(names)} is given; name "
             f"one with `time`, or give {timing.option}."
         )
-    every_s = time_s[np.isfinite(time_s)]
+    all_s = time_s[np.isfinite(time_s)]
     whole &= np.isfinite(time_s)
     if whole.sum() < 2:
         raise DataError(
@@ -152,7 +152,7 @@ def read_series(
     if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
         kept = kept[::-1]
-    series = Series(time_s, values, line, base, stamped, hz, every_s).of(kept)
+    series = Series(time_s, values, line, base, stamped, hz, all_s).of(kept)
     series = _in_order(table.path, series, say)
     _check_order(table, timing.column or "", series)
     return series
