@@ -12,7 +12,6 @@ batch normalisation are those of a shard.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import secrets
 import shutil
@@ -30,7 +29,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from distill.training.jobs import become_worker, one_quiet_thread
+from distill.training.jobs import become_worker, new_processes, one_quiet_thread
 from ppgnas.errors import NOT_STARTED, RunError
 
 Value = TypeVar("Value")
@@ -125,7 +124,7 @@ def team(
     if size == 1:
         yield Team(shards)
         return
-    context = multiprocessing.get_context("spawn")
+    context = new_processes()
     # It is there while they meet and no longer: a killed process leaves what is there.
     folder = Path(tempfile.gettempdir()) / f"ppgnas-team-{secrets.token_hex(8)}"
     arrivals, here = context.Pipe(duplex=False)
