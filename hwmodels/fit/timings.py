@@ -96,6 +96,7 @@ def _timed_layer(row: dict[str, str]) -> TimedLayer:
     )
 
 
+@cache  # half of what `held_out` takes, were they read for each law
 def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str, Geometry], ...]]:
     """`(op, geometry)` of every layer of the timed networks, in execution order, by model."""
     layers: dict[str, list[tuple[str, Geometry]]] = defaultdict(list)

@@ -117,17 +117,15 @@ def _run_graph(
             weight = stored_weight(
                 conv, folded.detach().double().numpy(), graph.weight_shape(layer)
             )
-            out = np.zeros(graph.shape(layer.output)) + bias.detach().double().numpy()
-            for i in range(out.shape[1]):
-                for j in range(out.shape[2]):
-                    at = (i * layer.stride[0], j * layer.stride[1])
-                    patch = source[
-                        0, at[0] : at[0] + layer.kernel[0], at[1] : at[1] + layer.kernel[1]
-                    ]
-                    if layer.op == "depthwise_conv":
-                        out[0, i, j] += (patch * weight[0]).sum(axis=(0, 1))
-                    else:
-                        out[0, i, j] += np.tensordot(weight, patch, axes=3)
+            # (rows, columns, channels, rows of the kernel, columns of the kernel)
+            patches = np.lib.stride_tricks.sliding_window_view(source[0], layer.kernel, (0, 1))
+            patches = patches[:: layer.stride[0], :: layer.stride[1]]
+            if layer.op == "depthwise_conv":
+                sums = np.einsum("rcdkl,kld->rcd", patches, weight[0])
+            else:
+                sums = np.tensordot(patches, weight, axes=((3, 4, 2), (1, 2, 3)))
+            out = sums[None] + bias.detach().double().numpy()
+            assert out.shape == graph.shape(layer.output)
             if layer.activation == "relu":
                 out = np.maximum(out, 0)
         values[layer.output] = out

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from distill.training.cluster import client_of
 from distill.training.effort import Progress
-from distill.training.jobs import run_jobs
+from distill.training.jobs import new_processes, run_jobs
 from nas.models.backend import site_of
 from ppgnas.errors import RunError
 
@@ -26,11 +27,18 @@ LAST = 15  # runs until a worker is killed, so that there is one to kill on any 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"
-    ) as made:
+    # Workers are copies of what has imported all that they need.
+    new_processes().set_forkserver_preload(["torch", "distributed"])
+    forkserver.ensure_running()
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as made,
+    ):
         yield made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 from dataclasses import asdict, replace
@@ -17,6 +16,7 @@ from distill.teachers.names import TeacherNameError
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import read_facts, save_checkpoint
 from distill.training.effort import EFFORTS
+from distill.training.jobs import new_processes
 from nas.models.backend import check_teacher
 from nas.models.train import Taught, teach
 from nas.run.config import ConfigError, TrainConfig
@@ -66,9 +66,7 @@ def test_one_file_is_written(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    other = multiprocessing.get_context("spawn").Process(
-        target=join, args=(config, shared, {**meeting, "RANK": "1"})
-    )
+    other = new_processes().Process(target=join, args=(config, shared, {**meeting, "RANK": "1"}))
     other.start()
     for name, value in {**meeting, "RANK": "0"}.items():
         monkeypatch.setenv(name, value)

@@ -5,40 +5,43 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distill.training.jobs import new_processes
 from nas.run.folder import RunDir
-from tests.nas.search.runs import TRIALS, config_for, go
-
-ROOT = Path(__file__).parents[3]
-SCRIPT = """
-import sys
-from functools import partial
-from pathlib import Path
-from nas.run.card import FileFacts
-from nas.run.resolve import resolve
 from nas.run.job.progress import Silent
-from nas.run.folder import RunDir
 from nas.search import search
 from tests.nas.fakes import FakeTrainer, few_drawn
+from tests.nas.search.runs import config_for, go
 
-class Calls(list):
-    def append(self, call):
-        with open(sys.argv[3], "a") as stream:
-            stream.write(call + "\\n")
 
-config = resolve({"budget": "80KB", "data": sys.argv[1], "space": "tiny",
-                  "trials": %d, "finalists": 3})
-with few_drawn(page=False):
-    search(config, RunDir(Path(sys.argv[2])), command="ppgnas search", progress=Silent(),
-           make_trainer=partial(FakeTrainer, calls=Calls(), delay_s=float(sys.argv[4])))
-"""
+class Calls(list[str]):
+    """Notes each call in a file, whatever becomes of this process."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    def append(self, call: str) -> None:
+        with self.log.open("a") as stream:
+            stream.write(f"{call}\n")
+
+
+def run_search(people: Path, path: Path, log: Path, delay_s: float) -> None:
+    """A search, in a process of its own."""
+    with few_drawn(page=False):
+        search(
+            config_for(people),
+            RunDir(path),
+            command="ppgnas search",
+            progress=Silent(),
+            make_trainer=partial(FakeTrainer, calls=Calls(log), delay_s=delay_s),
+        )
 
 
 def rows_of(run: RunDir) -> int:
@@ -52,13 +55,11 @@ def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
     finished: RunDir, people: Path, tmp_path: Path
 ) -> None:
     run, log = RunDir(tmp_path / "run"), tmp_path / "calls"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    def start(delay_s: float) -> subprocess.Popen[bytes]:
-        arguments = [str(people), str(run.path), str(log), str(delay_s)]
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT % TRIALS, *arguments], env=environment, cwd=tmp_path
-        )
+    def start(delay_s: float) -> BaseProcess:
+        process = new_processes().Process(target=run_search, args=(people, run.path, log, delay_s))
+        process.start()
+        return process
 
     moments: list[Any] = [
         lambda: len(list(run.path.glob("first rungs-*.done"))) >= 5,
@@ -70,17 +71,19 @@ def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
         process = start(0.05)
         deadline_s = time.monotonic() + 600
         while not reached():
-            assert process.poll() is None
+            assert process.exitcode is None
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         # Nothing that was recorded is lost.
         assert rows_of(run) >= kept
         kept = rows_of(run)
         assert not run.finished
-    assert start(0.0).wait() == 0
-    assert run.finished
+    process = start(0.0)
+    process.join()
+    assert process.exitcode == 0 and run.finished
     assert run.candidates() == finished.candidates()
     assert run.finalists() == finished.finalists()
     for number in run.finalists():

@@ -117,7 +117,7 @@ def test_naive_estimator_is_right_at_rest_and_lost_in_motion() -> None:
     for seed in (0, 1):
         errors: dict[int, list[float]] = {REST: [], WALK: [], RUN: [], RECOVERY: []}
         people = []
-        for recording in synthesize(seed=seed):
+        for recording in synthesize(people=16, seed=seed):
             error = np.abs(spectral_peak(recording) - recording.hr_bpm)
             people.append(error[recording.usable].mean())
             for kind, values in errors.items():

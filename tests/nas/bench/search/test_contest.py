@@ -37,7 +37,7 @@ from ppgnas.errors import DataError, RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from tests.nas.bench.search.made import record
-from tests.nas.fakes import Base, FakeTrainer, fake_mae, write_people
+from tests.nas.fakes import Base, FakeTrainer, fake_mae, few_drawn, write_people
 
 EACH_S = 30.0
 SPACE = SearchSpace.preset("tiny")
@@ -92,10 +92,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def hundred_seconds() -> Iterator[None]:
-    """Every search takes 100 s of one core, and the teacher a thousand that count for nobody."""
+    """Every search takes 100 s of one core, and the teacher a thousand that count for nobody.
+
+    It draws few networks, and no page.
+    """
 
     def timed(config: SearchConfig, run: RunDir, **given: Any) -> None:
-        search(config, run, **given)
+        with few_drawn(page=False):
+            search(config, run, **given)
         times = {"teacher": 1000.0, "search": 60.0, "finalists": 40.0}
         # beside others the clock went on for much longer than the core worked
         slow = {phase: 9 * seconds for phase, seconds in times.items()}
@@ -103,6 +107,7 @@ def hundred_seconds() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "search", timed)
+        patch.setattr("nas.bench.search.sides.DRAWN", 60)
         yield
 
 
