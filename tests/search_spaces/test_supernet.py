@@ -37,7 +37,7 @@ def _owner(supernets: dict[str, Supernet], arch: Arch) -> Supernet:
 
 def test_extract_equals_forward(supernets: dict[str, Supernet], random_archs: list[Arch]) -> None:
     torch.manual_seed(1)
-    for arch in random_archs:
+    for arch in random_archs[::2] + random_archs[-3::2]:  # both ends are the last of all
         net = _owner(supernets, arch)
         statistics = net.recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)])
         x = torch.randn(2, arch.channels, arch.samples)
