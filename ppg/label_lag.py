@@ -17,7 +17,6 @@ Spectrum Analysis and Parameter Estimation, 1988).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -169,15 +168,18 @@ class _Windows:
     def lasts_s(self) -> float:
         return float(self.start_s[-1] - self.start_s[0])
 
-    def scores(self, begin_s: float, slope: float, faster: float = 0.0) -> NDArray[np.float64]:
-        """`(windows,)` of the labels where the clock is off so and beats are faster."""
-        at_s = self.start_s + begin_s + slope * (self.start_s - self.start_s[0])
+    def scores(
+        self, begin_s: float | NDArray[np.float64], slope: float, faster: float = 0.0
+    ) -> NDArray[np.float64]:
+        """`(begins, windows)` of labels where the clock is off so and beats are faster."""
+        moved_s = self.start_s + np.asarray(begin_s)[..., None]
+        at_s = moved_s + slope * (self.start_s - self.start_s[0])
         place = np.rint(at_s / STEP_S).astype(np.int64)
         rate = np.rint(self.bpm * (1 + faster) - RATES_BPM[0]).astype(np.int64)
         times, rates = self.near.shape
         inside = (place >= 0) & (place < times) & (rate < rates)
-        there = self.near[np.clip(place, 0, times - 1), np.clip(rate, 0, rates - 1)]
-        return np.asarray(np.where(inside, there, self.outside))
+        there = self.near.take(place * rates + np.maximum(rate, 0), mode="clip")
+        return np.where(inside, there, self.outside)
 
 
 def _windows(recording: Recording, near: NDArray[np.float64]) -> _Windows | None:
@@ -222,9 +224,9 @@ def scaled(
     some = replace(windows, start_s=windows.start_s[::every], bpm=windows.bpm[::every])
 
     def best(begins_s: NDArray[np.float64], faster: NDArray[np.float64]) -> tuple[float, float]:
-        tried = [(b, f) for b in begins_s.tolist() for f in faster.tolist()]
-        sums = [some.scores(b, 1 / (1 + f) - 1, f).sum() for b, f in tried]
-        return tried[int(np.argmax(sums))]
+        sums = [some.scores(begins_s, 1 / (1 + f) - 1, f).sum(axis=1) for f in faster.tolist()]
+        begin, share = _highest(sums)
+        return float(begins_s[begin]), float(faster[share])
 
     begins_s = np.arange(-FARTHEST_S, FARTHEST_S + 0.1, 3.0)
     step = min(FAR_SHARE / 12, 4.0 / windows.lasts_s)
@@ -239,17 +241,14 @@ def scaled(
         return None
     slope = 1 / (1 + faster) - 1
     better = windows.scores(begin_s, slope, faster)
-    others = [windows.scores(b, 0.0) for b in begins_s.tolist()]
+    others = [*windows.scores(begins_s, 0.0)]
     moved = _windows(drifts.corrected(recording), near) if drifts and not drifts.jumps else None
     if moved:
         others.append(moved.scores(0.0, 0.0))
     # Neither the clock nor the beats alone explain as much.
-    alone = [
-        windows.scores(b, *one).sum()
-        for b in (*begins_s.tolist(), begin_s)
-        for one in ((slope, 0.0), (0.0, faster))
-    ]
-    if better.sum() < max(alone) + GAIN or not _surely(better - max(others, key=np.sum)):
+    begins_s = np.append(begins_s, begin_s)
+    alone = [windows.scores(begins_s, *one).sum(axis=1) for one in ((slope, 0.0), (0.0, faster))]
+    if better.sum() < np.max(alone) + GAIN or not _surely(better - max(others, key=np.sum)):
         return None
     offset_s = begin_s - slope * float(windows.start_s[0])
     told = Drift(begin_s, begin_s + slope * windows.lasts_s, offset_s, slope)
@@ -283,7 +282,7 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
         return None
     start_s, lasts_s = windows.start_s, windows.lasts_s
     far_s = np.arange(-FAR_S, FAR_S + 0.1, STEP_S)
-    away_s = float(far_s[np.argmax([windows.scores(shift_s, 0.0).sum() for shift_s in far_s])])
+    away_s = float(far_s[windows.scores(far_s, 0.0).sum(axis=1).argmax()])
     # Beats that are faster besides are near their labels, but seldom at them.
     around_s = away_s if abs(away_s) > FARTHEST_S else 0.0
     begin_s, more_s = _line(windows, around_s, LARGEST_DRIFT * lasts_s, 2 * STEP_S)
@@ -295,7 +294,7 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
         )
     scores = windows.scores
     line = scores(begin_s, more_s / lasts_s)
-    shifted = np.stack([scores(shift_s, 0.0) for shift_s in far_s])  # (shifts, windows)
+    shifted = scores(far_s, 0.0)  # (shifts, windows)
     near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
     far_best = int(shifted.sum(axis=1).argmax())
     near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
@@ -325,15 +324,20 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
 def _line(windows: _Windows, around_s: float, most_s: float, step_s: float) -> tuple[float, float]:
     """Shift at the begin, and how much more at the end, that fit best; about what, and how far."""
 
-    def best(begins_s: Iterable[float], ends_s: Iterable[float]) -> tuple[float, float]:
-        tried = [(b, e) for b in begins_s for e in ends_s]
-        sums = [windows.scores(b, e / windows.lasts_s).sum() for b, e in tried]
-        return tried[int(np.argmax(sums))]
+    def best(begins_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> tuple[float, float]:
+        sums = [windows.scores(begins_s, e / windows.lasts_s).sum(axis=1) for e in ends_s.tolist()]
+        begin, end = _highest(sums)
+        return float(begins_s[begin]), float(ends_s[end])
 
     far_s, ends_s = (np.arange(-far, far + 0.1, 2 * step_s) for far in (FARTHEST_S, most_s))
     begin_s, more_s = best(around_s + far_s, ends_s)
     near_s = np.arange(-2 * step_s, 2 * step_s + 0.01, STEP_S / 2)
     return best(begin_s + near_s, more_s + near_s)
+
+
+def _highest(sums: list[NDArray[np.float64]]) -> tuple[int, int]:
+    """Which begin, and which of what else was tried: one array `(begins,)` each."""
+    return divmod(int(np.stack(sums, axis=1).argmax()), len(sums))
 
 
 def _stepping(shifted: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import multiprocessing.queues
 import os
 import queue
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -103,9 +104,10 @@ def new_processes() -> SpawnContext | ForkServerContext:
     """How workers begin: on Linux as copies of one process that has imported torch already.
 
     Where each imports it, that takes seconds of a core and the same memory again. macOS has
-    libraries that cannot be copied, Windows copies nothing.
+    libraries that cannot be copied, Windows copies nothing, and that process listens at a path
+    of 107 bytes at most, of which Python takes 33.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or len(os.fsencode(tempfile.gettempdir())) > 70:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "scipy.special", "distill.finalist"])

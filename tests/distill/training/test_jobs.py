@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,18 @@ def test_what_another_machine_does_is_waited_for_and_not_done_here(two: Workers)
     results = run(count_to, jobs, seen, processes=1, shared=queue, given=two)
     assert results == queue.told == {1: 3, 2: 4}
     assert seen[-1] == (9, 9, "3 of 3 toys done")
+
+
+def origin(steps: int, factor: int, progress: Progress) -> int:
+    return os.getppid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each begins anew elsewhere")
+def test_workers_are_copies_of_one_process(two: Workers) -> None:
+    (one,) = {*run(origin, [(1, 1)] * 2, [], given=two).values()}
+    with workers(1) as others:
+        (other,) = run(origin, [(1, 1)], [], processes=1, given=others).values()
+    assert one == other != os.getpid()
 
 
 def test_no_jobs_start_no_process() -> None:
