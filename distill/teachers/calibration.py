@@ -104,16 +104,17 @@ def macs_of(teacher: Teacher) -> int | None:
         return None
     inputs = teacher.inputs
     x = torch.zeros(1, inputs.channels, inputs.task.window_s * inputs.rate_hz)
-    with _Products() as counted, torch.no_grad():
+    counted = _Products()
+    with counted, torch.no_grad():
         teacher(x.to(teacher.temperature.device))
     return counted.flops // 2
 
 
-class _Products(TorchDispatchMode):
+class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what `torch.utils.flop_counter` knows; its own mode loads a compiler for 2 s."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
 
     @classmethod
