@@ -24,7 +24,7 @@ from nas.run.config import Budgets, SearchConfig
 from nas.run.folder import RunDir
 from nas.run.job.progress import Silent
 from ppgnas.errors import DependencyError, PpgnasError
-from tests.nas.fakes import FakeTrainer, few_drawn, write_people
+from tests.nas.fakes import FakeTrainer, write_people
 
 ROOT = Path(__file__).parents[1]
 UNTYPED: Any = ppgnas
@@ -39,14 +39,13 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = SearchConfig(
         data=str(people), budgets=Budgets(80 * 1024), space="tiny", trials=30, finalists=2
     )
-    with few_drawn():
-        searching.search(
-            config,
-            RunDir(folder / "results/run"),
-            command="",
-            progress=Silent(),
-            make_trainer=FakeTrainer,
-        )
+    searching.search(
+        config,
+        RunDir(folder / "results/run"),
+        command="",
+        progress=Silent(),
+        make_trainer=FakeTrainer,
+    )
     return folder
 
 
@@ -57,8 +56,7 @@ def inside(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def search(config: SearchConfig, *where: Any, **options: Any) -> Any:
         few = replace(config, space="tiny", trials=12, finalists=1)
-        with few_drawn(page=False):
-            return whole(few, *where, make_trainer=FakeTrainer, **options)
+        return whole(few, *where, make_trainer=FakeTrainer, **options)
 
     monkeypatch.setattr(searching, "search", search)
     return workplace
