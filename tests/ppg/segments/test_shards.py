@@ -136,7 +136,7 @@ def test_whole_people_are_held_out(shards: Shards) -> None:
     assert len(held_out) == 1
     train = [person for person in shards.people if person not in held_out]
     assert not set(shards.rows_of(train)) & set(shards.rows_of(held_out))
-    with pytest.raises(DataError, match=r"last 0\.03 h; at least 1\.5 h of whole people must be"):
+    with pytest.raises(DataError, match=r"last 0\.025 h; at least 1\.5 h of whole people must be"):
         draw_held_out(shards, seed=0)
 
 
