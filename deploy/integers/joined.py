@@ -112,7 +112,8 @@ def _quotient(net: QuantizedNet, layer: Layer, first: Ints, second: Ints, rule: 
             QUOTIENT_BITS
         )
     # Below an eighth of a step TFLite shifts by more than 31 bits, which no two machines do alike.
-    one, other, output = (np.float32(scale) for scale in scales(net, layer))
+    wide = np.float32 if rule == "litert" else np.float64
+    one, other, output = (wide(scale) for scale in scales(net, layer))
     by = quantize_multiplier(float(one / (other * output)))
     first, second = np.where(second < 0, -first, first), np.abs(second)
     length = np.frexp(second.astype(np.float64))[1]  # in bits
