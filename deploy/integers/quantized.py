@@ -391,7 +391,7 @@ def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) ->
             f"layer {layer.name!r} ({layer.op}): output (scale, zero point) is {after}; "
             f"TFLite's {layer.op} has {known.fixed_scale}"
         )
-    for name in layer.inputs[layer.op == "select" :]:  # whose first input is compared alone
+    for name in layer.inputs[layer.op == "select" :]:  # first compared alone; a slice moves bytes
         if known.keeps_scale and activations[name] != after and layer.op != "slice":
             raise ExportError(
                 f"layer {layer.name!r} ({layer.op}): input (scale, zero point) "

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from distill.evaluation import float_logits, raw_mae_bpm
 from distill.losses.distributions import fit_temperature
@@ -104,29 +101,6 @@ def macs_of(teacher: Teacher) -> int | None:
         return None
     inputs = teacher.inputs
     x = torch.zeros(1, inputs.channels, inputs.task.window_s * inputs.rate_hz)
-    counted = _Products()
-    with counted, torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         teacher(x.to(teacher.temperature.device))
-    return counted.flops // 2
-
-
-class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what `torch.utils.flop_counter` knows; its own mode loads a compiler for 2 s."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.flops = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # that is, nobody compiles here, and nothing has to be loaded to say so
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        given = kwargs or {}
-        made = func(*args, **given)
-        count = flop_registry.get(func._overloadpacket)
-        if count is not None:
-            self.flops += int(count(*args, **given, out_val=made))
-        return made
+    return int(counter.get_total_flops()) // 2

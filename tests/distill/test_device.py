@@ -73,10 +73,6 @@ class Elsewhere(TorchDispatchMode):
         super().__init__()
         self.there = 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # a compiler would be loaded
-
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name

@@ -53,7 +53,7 @@ _SAMPLED = re.compile(  # ppg fs, sampling rate hz, fs of acc
 )
 _ABOUT = {"meta", "metadata", "info", "header", "settings", "config", "device", "sensor", "signal",
           "session", "recording", "attributes"}  # fmt: skip
-SAME_LENGTH = 0.98
+SAME_LENGTH = 0.98  # of the longest column of a rate; shorter ones have another
 _PER_MINUTE = re.compile(r"[\[(]\s*(?:bpm|1/min|/min|beats/min)\s*[\])]", re.IGNORECASE)
 _NOT_BEATS = {"resp", "respiration", "respiratory", "breath", "breaths", "breathing", "rr", "br",
               "cadence", "steps", "hrv"}  # fmt: skip
