@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from deploy.integers import joined, lookup, resizing
 from deploy.integers.lstm import GATES
 from deploy.integers.quantized import QuantizedNet
+from deploy.integers.reference import in_turn
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, inputs_of, spread_window
 from hwmodels.graph import LARGEST_SIZE, Layer, Shape, dense_rows
 from hwmodels.operators import OPERATORS, Op
@@ -66,7 +67,7 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
             between quantisation and dequantisation.
 
     Returns:
-        int8 `(windows, classes)`.
+        int8 `(windows, classes)`; of several outputs `(windows, values)`.
 
     Raises:
         DependencyError: onnxruntime is not installed.
@@ -92,43 +93,31 @@ def run(model: bytes, x: NDArray[np.int8], *, optimize: bool = True) -> NDArray[
         given = inputs_of(x, [(i.name, i.shape[1:]) for i in session.get_inputs()])
         # Batches keep the intermediate tensors in the cache.
         parts = [
-            session.run(None, {name: part[at : at + 64] for name, part in given.items()})[0]
+            session.run(None, {name: part[at : at + 64] for name, part in given.items()})
             for at in range(0, max(len(x), 1), 64)
         ]
     except refusals as error:
         raise ExportError(f"onnxruntime refuses the file or the input: {error}") from error
-    return np.concatenate(parts)
+    return np.concatenate([in_turn(part) for part in parts])
 
 
 class _Writer(Nodes):
     def model(self) -> onnx.ModelProto:
-        helper, int8 = self._onnx.helper, self._onnx.TensorProto.INT8
-        graph = self._net.graph
-        target = graph.shape(graph.output)
-        # The graph's own tensors keep their names inside; the file's ends have names of theirs.
-        names = ["x", *(f"x{index}" for index in range(1, len(graph.inputs))), "y"]
-        *sources, y = (name if name not in graph.names else f"{name}:file" for name in names)
-        for x, name in zip(sources, graph.inputs, strict=True):
-            if len(graph.shape(name)) == 4:
-                self._node("Transpose", [x], name, perm=TO_NCHW)
-            else:
-                self._node("Identity", [x], name)
+        helper, graph = self._onnx.helper, self._net.graph
+        sources, targets = self._ends("x", graph.inputs), self._ends("y", graph.outputs)
+        for x, name in sources:
+            self._turned(x, name, name, TO_NCHW)
         for name, values in self._net.constants.items():
             self._constant(name, values.transpose(TO_NCHW) if values.ndim == 4 else values)
         for layer in graph.layers:
             self._layer(layer)
-        if len(target) == 4:
-            self._node("Transpose", [graph.output], y, perm=TO_NHWC)
-        else:
-            self._node("Identity", [graph.output], y)
+        for y, name in targets:
+            self._turned(name, y, name, TO_NHWC)
         proto = helper.make_graph(
             self._nodes,
             "ppgnas",
-            [
-                helper.make_tensor_value_info(x, int8, ["windows", *graph.shape(name)[1:]])
-                for x, name in zip(sources, graph.inputs, strict=True)
-            ],
-            [helper.make_tensor_value_info(y, int8, ["windows", *target[1:]])],
+            self._infos(sources),
+            self._infos(targets),
             list(self._constants.values()),
         )
         return helper.make_model(

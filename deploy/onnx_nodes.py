@@ -5,6 +5,7 @@ Stored values are int8; 4D tensors lie as NCHW, see there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,25 @@ class Nodes:
             self._onnx.helper.make_node(op, inputs, [output], f"{output}:{op}", **attributes)
         )
         return output
+
+    def _ends(self, letter: str, tensors: Sequence[str]) -> list[tuple[str, str]]:
+        """The file's ends and the tensors that they are, whose names stay as they are inside."""
+        names = [letter, *(f"{letter}{index}" for index in range(1, len(tensors)))]
+        taken = self._net.graph.names
+        free = [name if name not in taken else f"{name}:file" for name in names]
+        return list(zip(free, tensors, strict=True))
+
+    def _infos(self, ends: list[tuple[str, str]]) -> list[Any]:
+        int8, info = self._onnx.TensorProto.INT8, self._onnx.helper.make_tensor_value_info
+        shape = self._net.graph.shape
+        return [info(end, int8, ["windows", *shape(name)[1:]]) for end, name in ends]
+
+    def _turned(self, source: str, target: str, tensor: str, order: list[int]) -> None:
+        """An end of the file to or from the tensor's order inside."""
+        if len(self._net.graph.shape(tensor)) == 4:
+            self._node("Transpose", [source], target, perm=order)
+        else:
+            self._node("Identity", [source], target)
 
     def _constant(self, name: str, values: NDArray[Any]) -> str:
         """An initializer; one with a known name is not made twice."""

@@ -13,6 +13,7 @@ from torch import nn
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.streaming import long_pass
+from hwmodels.signals import classes_of
 from ppg.people.metrics import (
     ActivityErrors,
     Summary,
@@ -132,12 +133,13 @@ def _real(net: QuantizedNet, y: NDArray[np.int8]) -> NDArray[np.float32]:
     logarithms of its probabilities, where 0 is less than half a step."""
     real = net.dequantize_output(y).reshape(len(y), -1)  # (windows, classes)
     writers = {layer.output: layer for layer in net.graph.layers}
-    last = writers.get(net.graph.output)
+    name = classes_of(net.graph)
+    last = writers.get(name)
     while last is not None and last.op == "reshape":
         last = writers.get(last.inputs[0])
     if last is None or last.op != "softmax":
         return real
-    step, _ = net.activations[net.graph.output]
+    step, _ = net.activations[name]
     return np.log(np.maximum(real, np.float32(step / 2)))
 
 

@@ -129,7 +129,7 @@ class Graph:
                 )
             before[layer.name] = layer
         for name in self.outputs:
-            if name not in written:
+            if name not in written - self.constants:
                 raise GraphError(f"graph: no layer writes the output {name!r}")
         if len({layer.name for layer in self.layers}) != len(self.layers):
             raise GraphError("graph: two layers have one name; names must be unique")
@@ -193,9 +193,17 @@ class Graph:
     @property
     def window(self) -> tuple[int, ...]:
         """Sizes of a window as integers: the input's, or of several all values in turn."""
-        if self.beside:
-            return (sum(prod(self._shapes[name]) for name in self.inputs),)
-        return self._shapes[self.input][1:]
+        return self._sizes(self.inputs)
+
+    @property
+    def answer(self) -> tuple[int, ...]:
+        """Sizes of what it gives for a window: the output's, or of several all values in turn."""
+        return self._sizes(self.outputs)
+
+    def _sizes(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        if len(names) > 1:
+            return (sum(prod(self._shapes[name]) for name in names),)
+        return self._shapes[names[0]][1:]
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -370,11 +378,8 @@ class Graph:
 
 
 def _document(part: Tensor | Layer) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in asdict(part).items()
-        if key not in _RARE or value != _RARE[key]
-    }
+    items = asdict(part).items()
+    return {key: value for key, value in items if key not in _RARE or value != _RARE[key]}
 
 
 # A key that nobody reads would be a network that nobody meant.

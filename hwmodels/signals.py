@@ -1,7 +1,7 @@
 """How a network's inputs hold a window: PPG, or PPG and three axes of acceleration.
 
 One input holds all channels, or a second one holds the axes; time stands before the channels, as
-in TensorFlow, or behind them, as in PyTorch.
+in TensorFlow, or behind them, as in PyTorch. Of several outputs one holds the classes.
 """
 
 from __future__ import annotations
@@ -42,3 +42,9 @@ def signals_of(graph: Graph) -> tuple[int, tuple[Signal, ...]] | None:
         found.append(Signal(name, _PPG if channels == _AXES else 0, channels, time_first))
     counts = sorted(signal.channels for signal in found)
     return (steps, tuple(found)) if counts in ([1], [4], [_PPG, _AXES]) else None
+
+
+def classes_of(graph: Graph) -> str:
+    """The output that holds the classes of its task; the first one where none does."""
+    found = (name for name in graph.outputs if prod(graph.shape(name)) == graph.task.classes)
+    return next(found, graph.output)

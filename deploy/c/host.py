@@ -82,7 +82,7 @@ class HostProgram:
                 f"input is {x.dtype} of shape {x.shape}; this network takes int8 of shape "
                 f"(windows, {', '.join(map(str, expected))})"
             )
-        return self._answer(number, x).reshape(len(x), *net.graph.shape(net.graph.output)[1:])
+        return self._answer(number, x).reshape(len(x), *net.graph.answer)
 
     def stream(self, number: int, net: QuantizedNet, x: NDArray[np.int8]) -> NDArray[np.int8]:
         """Readings of a streaming network after each block from the last one of a window on.

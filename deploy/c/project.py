@@ -8,7 +8,7 @@ says whether the logits are those of the integer reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -168,6 +168,7 @@ def _readme(
         classes=prod(graph.shape(graph.output)),
         out_point=f"{-out_point:+d}",
         out_scale=f"{out_scale:.9g}",
+        outputs="\n".join(_outputs(net)),
         state_bytes="" if stream is None else stream.state_bytes,
     )
     stack = (STACK_BYTES if stream is None else STREAM_STACK_BYTES)[: None if reading else 1]
@@ -184,6 +185,14 @@ def _readme(
     )
 
 
+def _outputs(net: QuantizedNet) -> Iterator[str]:
+    for index, name in enumerate(net.graph.outputs):
+        scale, point = net.activations[name]
+        at = f" at `PPG_OUTPUT_{index}`" if net.graph.also else ""
+        count = prod(net.graph.shape(name))
+        yield f"* Output{at}: {count} logits; value = (stored {-point:+d}) * {scale:.9g}."
+
+
 def _program(made: Source) -> str:
     """Table of the steps: what each reads and writes of the scratch buffer."""
     plan = made.program
@@ -191,7 +200,7 @@ def _program(made: Source) -> str:
     for index, step in enumerate(plan.steps):
         names = ", ".join(plain_name(layer.name) for layer in step.layers)
         reads = [_range(made, name) for name in dict.fromkeys(step.reads) if name in plan.storages]
-        direct = made.writes_logits and step.target == plan.output
+        direct = step.target in {*plan.outputs}.difference(plan.copied)
         target = "logits" if direct else _range(made, step.target)
         room = plan.scratch_offsets[index]
         own = f"{room}-{room + step.scratch_bytes - 1}" if step.scratch_bytes else "-"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ctypes import sizeof
 from dataclasses import dataclass
+from math import prod
 
 from deploy.c.source import Source, text_of
 from deploy.device.c_text import helpers_c
@@ -116,9 +117,9 @@ def _check(net: QuantizedNet, reading: SensorChain) -> None:
             "give all three one task"
         )
     classes = graph.task.classes
-    if graph.shape(graph.output)[-1] != classes:
+    if prod(graph.answer) != classes:
         raise ExportError(
-            f"the network puts out {graph.shape(graph.output)[-1]} values; the decoder reads "
+            f"the network puts out {prod(graph.answer)} values; the decoder reads "
             f"{classes} classes of heart rate"
         )
 

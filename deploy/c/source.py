@@ -50,7 +50,6 @@ class Source:
             `ppg_infer` or `ppg_step`.
         calls: `(function, layers)` of each step in order: which function computes what.
         program: the steps and the plan of the scratch buffer.
-        writes_logits: the last step writes to the caller's logits, not into the scratch buffer.
         stream: what steps keep between blocks; None for a window.
     """
 
@@ -58,7 +57,6 @@ class Source:
     calls: tuple[tuple[str, tuple[str, ...]], ...]
     program: Program
     tables: tuple[Table, ...]
-    writes_logits: bool
     stream: StreamProgram | None = None
 
 
@@ -70,6 +68,8 @@ def generate(
     features: str | None = None,
 ) -> Source:
     """C functions that compute a network: `int ppg_infer(input, logits, scratch)`.
+
+    Several inputs or outputs lie one after the other, in the order of the file.
 
     Streaming, they are `int ppg_step(network, block, logits, scratch)` over a stride that is new.
 
@@ -99,13 +99,13 @@ def generate(
     tables: dict[Table, str] = {}
     needs = {"arithmetic", "padding"} if stream is None else {"arithmetic", "padding", "history"}
     calls: list[tuple[str, Call]] = []
-    direct = _writes_logits(plan)
+    places, copies = _outputs(plan)
     for index, step in enumerate(plan.steps):
-        target = "logits" if direct and step.target == plan.output else ""
         history = ""
         if stream is not None and index in stream.kept:
             history = f"kept + {stream.kept[index].offset}"
         before = 0 if stream is None else stream.pooled - 1
+        target = places.get(step.target, "")
         call = call_of(net, plan, step, target=target, history=history, kept_blocks=before)
         needs.update(call.needs)
         needs.update(("pool_blocks",) if history and step.kind == "pool" else ())
@@ -124,11 +124,7 @@ def generate(
         ]
         layers = ", ".join(plain_name(layer.name) for layer in step.layers)
         statements.append(f"    /* {layers} */\n    {name}({', '.join(arguments)});")
-    if not direct:
-        output = plan.storages[plan.output]
-        offset = plan.offsets[plan.output] + output.offset(0)
-        size = output.steps * output.channels
-        statements.append(f"    copy_bytes(logits, scratch + {offset}, {size});")
+    statements += copies
     lines += [_definition(table, name) for table, name in tables.items()]
     if stream is not None:
         lines.append(text_of("reset.c", no_blocks=_NO_BLOCKS, parts="\n".join(_kept(net, stream))))
@@ -140,26 +136,30 @@ def generate(
         (name, tuple(layer.name for layer in step.layers))
         for (name, _), step in zip(calls, plan.steps, strict=True)
     )
-    return Source("\n".join(lines), parts, plan, tuple(tables), direct, stream)
+    return Source("\n".join(lines), parts, plan, tuple(tables), stream)
 
 
-def _writes_logits(plan: Program) -> bool:
-    """Whether the output's bytes can go to the caller at once: nothing else reads them."""
-    read = {name for step in plan.steps for name in step.reads}
-    return plan.output not in read and plan.steps[-1].target == plan.output
+def _outputs(plan: Program) -> tuple[dict[str, str], list[str]]:
+    """Where among the logits steps write outputs, and statements that copy the others there."""
+    places, copies, before = {}, [], 0
+    for name in plan.outputs:
+        storage, place = plan.storages[name], f"logits + {before}" if before else "logits"
+        size = storage.steps * storage.channels
+        if name in plan.copied:
+            source = plan.offsets[name] + storage.offset(0)
+            copies.append(f"    copy_bytes({place}, scratch + {source}, {size});")
+        else:
+            places[name] = place
+        before += size
+    return places, copies
 
 
 def check(net: QuantizedNet) -> None:
     """Refuse what the C cannot compute.
 
     Raises:
-        ExportError: an operator without C, several outputs, or sums that leave int32.
+        ExportError: an operator without C, or sums that leave int32.
     """
-    if net.graph.also:
-        raise ExportError(
-            f"the network has {len(net.graph.outputs)} outputs, {', '.join(net.graph.outputs)}; "
-            "generated C gives one: end the graph at the one that is needed"
-        )
     for layer in net.graph.layers:
         if layer.op not in (*MAKERS, "reshape"):
             raise ExportError(
@@ -318,19 +318,26 @@ def header(net: QuantizedNet, made: Source) -> str:
     )
     if graph.beside:
         steps, channels, window = prod(graph.window), 1, "[PPG_STEPS], the inputs in turn"
-        lines, before = ["/* Where each input begins, its sizes and its name in the file. */"], 0
-        for index, name in enumerate(graph.inputs):
-            sizes = " x ".join(map(str, graph.shape(name)))
-            lines.append(f"#define PPG_INPUT_{index} {before} /* {sizes}: {plain_name(name)} */")
-            before += prod(graph.shape(name))
-        place = "\n".join([*lines, f"#define PPG_INPUTS {len(graph.inputs)}"])
+        place = _places(graph, "input", graph.inputs)
+    if graph.also:
+        place += "\n" + _places(graph, "output", graph.outputs)
     state = {} if made.stream is None else {"words": (made.stream.state_bytes - COUNT_BYTES) // 4}
     return text_of(
         "network.h" if made.stream is None else "network_stream.h",
         steps=steps,
         channels=channels,
-        classes=prod(net.graph.shape(net.graph.output)),
+        classes=prod(graph.answer),
         scratch_bytes=plan.bytes,
         **({"place": place, "window": window} if made.stream is None else {"offset": offset}),
         **state,
     )
+
+
+def _places(graph: Graph, what: str, names: Sequence[str]) -> str:
+    """Definitions of where each of several inputs or outputs begins among all values."""
+    lines, before = [f"/* Where each {what} begins, its sizes and its name in the file. */"], 0
+    for index, name in enumerate(names):
+        sizes, place = " x ".join(map(str, graph.shape(name))), f"PPG_{what.upper()}_{index}"
+        lines.append(f"#define {place} {before} /* {sizes}: {plain_name(name)} */")
+        before += prod(graph.shape(name))
+    return "\n".join([*lines, f"#define PPG_{what.upper()}S {len(names)}"])

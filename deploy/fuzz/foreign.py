@@ -8,6 +8,7 @@ what runs together must notice what it may not run together with.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from math import prod
 
 from hwmodels.graph import Graph, Layer, Tensor
@@ -205,3 +206,10 @@ def foreign_graph(seed: int) -> Graph:
         grower.head()
         if max(prod(tensor.shape) for tensor in grower.tensors) <= _MAX_ELEMENTS:
             return Graph(tuple(grower.layers), tuple(grower.tensors), "x", grower.last.name)
+
+
+def with_outputs(graph: Graph, seed: int) -> Graph:
+    """The graph with up to three of its tensors as further outputs."""
+    rng = random.Random(seed)
+    names = [layer.output for layer in graph.layers]
+    return replace(graph, also=tuple(rng.sample(names, min(len(names), rng.randrange(1, 4)))))

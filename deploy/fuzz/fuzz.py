@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from deploy.c.build import ModelFiles, model_files
 from deploy.c.host import host_program
 from deploy.emulation.host import HostCompiler, find_host_compiler
-from deploy.fuzz.foreign import foreign_graph
+from deploy.fuzz.foreign import foreign_graph, with_outputs
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
@@ -106,13 +106,16 @@ def cases(networks: int, seed: int, *, first: int = 0) -> Iterator[Case | Export
         own = seed * 1_000_003 + number
         if number % 4 != 3:
             source, graph = next(presets)
+            graph = with_outputs(graph, own) if number % 8 == 6 else graph
             if number >= first:
                 yield Case(number, source, random_net(graph, own))
             continue
         if number < first:
             continue
         try:
-            net = random_net(foreign_graph(own), own, stretch=FOREIGN_STRETCH)
+            graph = foreign_graph(own)
+            graph = with_outputs(graph, own) if number % 8 == 7 else graph
+            net = random_net(graph, own, stretch=FOREIGN_STRETCH)
         except ExportError as error:
             yield error
             continue

@@ -34,7 +34,7 @@ batches small enough for a core's cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
@@ -45,7 +45,7 @@ from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from ppgnas.errors import ExportError
 
-__all__ = ["RULES", "Rule", "run"]
+__all__ = ["RULES", "Rule", "in_turn", "run"]
 
 _BATCH_ELEMENTS = 65_536
 """Largest activation of one batch, in elements: with its float64 copy about 0.8 MB."""
@@ -61,17 +61,23 @@ def run(net: QuantizedNet, x: NDArray[np.int8], *, rule: Rule = "tflm") -> NDArr
         rule: one of `RULES`.
 
     Returns:
-        int8 `(windows, classes)`.
+        int8 `(windows, classes)`; of several outputs `(windows, values)`, as of several inputs.
 
     Raises:
         ExportError: `x` has another type or shape, or the graph has a layer without an integer
             kernel.
     """
-    target = net.graph.shape(net.graph.output)
-    output = np.empty((len(x), *target[1:]), np.int8)
+    output = np.empty((len(x), *net.graph.answer), np.int8)
     for start, stop, values in _batches(net, x, rule=rule):
-        output[start:stop] = _stored(net, net.graph.output, values[net.graph.output])
+        output[start:stop] = in_turn([_stored(net, n, values[n]) for n in net.graph.outputs])
     return output
+
+
+def in_turn(outputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    """One output as it is; of several, `(windows, ...)` each, `(windows, values)`."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return np.concatenate([output.reshape(len(output), -1) for output in outputs], axis=1)
 
 
 def _stored(net: QuantizedNet, tensor: str, value: Centred) -> NDArray[np.int8]:
@@ -109,7 +115,7 @@ def _batches(
         for index, (layer, kernel) in enumerate(kernels):
             values[layer.output] = kernel(*(values[name] for name in layer.inputs))
             for name in layer.inputs:
-                if last_use[name] == index and name != graph.output:
+                if last_use[name] == index and name not in graph.outputs:
                     values.pop(name, None)
         yield start, start + len(batch), values
 

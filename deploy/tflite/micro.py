@@ -11,6 +11,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.integers.reference import in_turn
+from deploy.tflite.runtime import schema
 from ppgnas.errors import DependencyError, ExportError, install_line
 
 _MODULE = "tflite_micro.python.tflite_micro.runtime"
@@ -24,7 +26,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
         x: int8 `(windows, 1, time, channels)`, or see `deploy.integers.reference.run`.
 
     Returns:
-        int8 `(windows, classes)`.
+        int8 `(windows, classes)`; of several outputs `(windows, values)`.
 
     Raises:
         DependencyError: the wheel is not installed.
@@ -37,7 +39,8 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
             "tflite-micro is not installed; running a file in TFLite Micro needs it: "
             f"{install_line('tflm')} (Linux, x86-64)"
         ) from error
-    outputs = []
+    found = []
+    count = schema().Model.GetRootAs(model, 0).Subgraphs(0).OutputsLength()
     try:
         interpreter = runtime.Interpreter.from_bytes(model, arena_size=_ARENA_BYTES)
         for window in x.reshape(len(x), -1):
@@ -48,7 +51,7 @@ def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:
                 interpreter.set_input(window[: prod(shape)].reshape(shape), index)
                 window, index = window[prod(shape) :], index + 1
             interpreter.invoke()
-            outputs.append(interpreter.get_output(0)[0].copy())
+            found.append(in_turn([interpreter.get_output(index) for index in range(count)]).copy())
     except RuntimeError as error:
         raise ExportError(f"TFLite Micro does not run the file: {error}") from error
-    return np.stack(outputs)
+    return np.concatenate(found)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.integers.reference import in_turn
 from ppgnas.errors import DependencyError, ExportError
 
 NOT_COMPUTED = frozenset({"sum"})
@@ -91,7 +92,7 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
         kernels: `reference`, `optimized` or `xnnpack`; see the module.
 
     Returns:
-        int8 `(windows, classes)`.
+        int8 `(windows, classes)`; of several outputs `(windows, values)`.
 
     Raises:
         DependencyError: no runtime is installed.
@@ -99,7 +100,7 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
     """
     interpreter = _interpreter(model, kernels=kernels)
     try:
-        sources, target = interpreter.get_input_details(), interpreter.get_output_details()[0]
+        sources, targets = interpreter.get_input_details(), interpreter.get_output_details()
     except ValueError as error:  # a name that is no text
         raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
     ends = np.cumsum([int(np.prod(source["shape"][1:])) for source in sources])[:-1]
@@ -108,21 +109,24 @@ def run(model: bytes, x: NDArray[np.int8], *, kernels: str = "reference") -> NDA
         _as_the_file_takes_it(source["shape"], source["dtype"], part)
         for source, part in zip(sources, parts, strict=False)
     ]
-    if target["dtype"] != np.int8:
-        raise ExportError(
-            f"the file's output is {np.dtype(target['dtype'])}; only int8 files can be compared"
-        )
-    output = np.empty((len(x), *target["shape"][1:]), np.int8)
+    for target in targets:
+        if target["dtype"] != np.int8:
+            raise ExportError(
+                f"an output of the file is {np.dtype(target['dtype'])}; only int8 files can be "
+                "compared"
+            )
+    outputs = [np.empty((len(x), *target["shape"][1:]), np.int8) for target in targets]
     try:
         for index in range(len(x)):
             interpreter.reset_all_variables()
             for source, part in zip(sources, given, strict=True):
                 interpreter.set_tensor(source["index"], part[index : index + 1])
             interpreter.invoke()
-            output[index] = interpreter.get_tensor(target["index"])[0]
+            for output, target in zip(outputs, targets, strict=True):
+                output[index] = interpreter.get_tensor(target["index"])[0]
     except (ValueError, RuntimeError, IndexError) as error:  # what allocating did not notice
         raise ExportError(f"the TFLite runtime refuses the file: {error}") from error
-    return output
+    return in_turn(outputs)
 
 
 def _as_the_file_takes_it(

@@ -82,6 +82,11 @@ def planned(graph: Graph, mode: Mode) -> tuple[Graph, Program, StreamProgram | N
     return stream.graph, stream.program, stream
 
 
+def _call_shape(graph: Graph, plan: Program) -> StepShape:
+    copied = (plan.storages[name] for name in plan.copied)
+    return infer_shape(graph, len(plan.steps), [one.steps * one.channels for one in copied])
+
+
 def scratch_bytes(graph: Graph, mode: Mode) -> int:
     """Exact; of a buffer that holds nothing between readings."""
     return planned(graph, mode)[1].bytes
@@ -111,7 +116,7 @@ def fast_cost(graph: Graph, law: CLaw, mode: Mode = "window") -> FastCost:
     """
     weight_bytes = graph.total_weight_bytes
     graph, plan, stream = planned(graph, mode)
-    call_cycles, call_code = law.quick(infer_shape(graph, len(plan.steps)))
+    call_cycles, call_code = law.quick(_call_shape(graph, plan))
     cycles = [call_cycles, *_kept_cycles(stream, law).values()]
     functions: Functions = {}
     tables = 0
@@ -193,7 +198,7 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
     """
     core, plan, stream = planned(graph, mode)
     kept = _kept_cycles(stream, law)
-    call = law.cycles(infer_shape(core, len(plan.steps))).total
+    call = law.cycles(_call_shape(core, plan)).total
     by_name: dict[str, tuple[Estimate, bool]] = {}
     live: dict[str, int] = {}
     cycles_sum, uncounted, outside = call, 0.0, 0.0
@@ -227,9 +232,7 @@ def cost(graph: Graph, law: CLaw, mode: Mode = "window") -> CCost:
         tuple(layers),
         call,
         fast.tables_bytes,
-        _code_bounds(
-            fast.code_bytes, [*shapes, infer_shape(core, len(shapes))], law, searched=searched
-        ),
+        _code_bounds(fast.code_bytes, [*shapes, _call_shape(core, plan)], law, searched=searched),
         fast.scratch_bytes + state,
         _peak(plan),
         uncounted / cycles_sum,

@@ -47,9 +47,7 @@ def program(graph: Graph) -> Program:
         if not wrong:
             break
         banned |= wrong
-    outputs = [drafter.roots[name] for name in graph.outputs]
-    steps = begun(steps, storages, outputs)
-    return _placed(graph.inputs, drafter.roots[graph.output], steps, storages)
+    return _placed(graph, drafter.roots, steps, storages)
 
 
 def _unwritable(steps: list[Step]) -> set[str]:
@@ -129,6 +127,7 @@ class _Drafter:
         # The tensor whose bytes a tensor is, and the padding that was absorbed in between.
         self.roots = {name: name for name in graph.inputs}
         self.leads = dict.fromkeys(graph.inputs, 0)
+        self.ends = {*graph.outputs}  # and, once all views are known, what they are views of
         self.firsts: dict[str, int] = {}  # step of its root that a slice begins at
         # Position of the layer that writes a root.
         self.written = dict.fromkeys(graph.inputs, -1)
@@ -173,6 +172,7 @@ class _Drafter:
                     readers.setdefault(roots[name], []).append(layer)
             else:
                 roots[output], leads[output] = roots[source], leads[source] + steps
+        self.ends |= {roots[name] for name in self.graph.outputs}
         found: list[Step] = []
         done: set[str] = set()
         for layer in kept:
@@ -186,7 +186,7 @@ class _Drafter:
     def _absorbed(self, pad: Layer) -> int | None:
         """Steps of padding that become room in front of the tensor; None where they cannot."""
         readers = self.direct.get(pad.output, ())
-        if len(readers) != 1 or pad.output == self.graph.output:
+        if len(readers) != 1 or pad.output in self.ends:
             return None
         reader, shape = readers[0], self.shapes[pad.output]
         if reader.op == "depthwise_conv":
@@ -200,11 +200,9 @@ class _Drafter:
         """Step at which what is left to a pool begins; None where a slice is anything else."""
         readers = self.direct.get(layer.output, ())
         source, target = self.shapes[layer.inputs[0]], self.shapes[layer.output]
-        if len(source) != 4 or source[1] != 1 or len(readers) != 1:
+        if len(source) != 4 or source[1] != 1 or len(readers) != 1 or layer.output in self.ends:
             return None
-        if layer.output in (self.graph.output, *self.graph.also) or not _pools(
-            readers[0], target, self.shapes[readers[0].output]
-        ):
+        if not _pools(readers[0], target, self.shapes[readers[0].output]):
             return None
         first = source[2] - target[-2]
         whole = (0, 1, 1), (0, 1, 1), (first, source[2], 1), (0, source[3], 1)
@@ -219,8 +217,7 @@ class _Drafter:
         if layer.name in self.banned:
             return None
         after = readers.get(layer.output, ())
-        final = self.graph.output
-        if len(after) != 1 or layer.output in (final, self.roots.get(final)):
+        if len(after) != 1 or layer.output in self.ends:
             return None
         project = after[0]
         if (
@@ -238,12 +235,12 @@ class _Drafter:
             return None
         project = self._project(layer, self.readers)
         source = self.roots[layer.inputs[0]]
-        if project is None or source == self.roots[self.graph.output]:
+        if project is None or source in self.ends:
             return None
         layers: tuple[Layer, ...] = (layer, project)
         target, shortcut = project.output, None
         after = self.readers.get(target, ())
-        if len(after) == 1 and after[0].op == "add" and target != self.roots[self.graph.output]:
+        if len(after) == 1 and after[0].op == "add" and target not in self.ends:
             add = after[0]
             first, second = (self.roots[name] for name in add.inputs)
             other = second if first == target else first
@@ -336,21 +333,23 @@ class _Drafter:
 
 
 def _placed(
-    inputs: tuple[str, ...], output: str, steps: list[Step], storages: dict[str, Storage]
+    graph: Graph, roots: dict[str, str], steps: list[Step], storages: dict[str, Storage]
 ) -> Program:
     """Plan the scratch buffer: greedy by size; what is computed in place shares its bytes."""
+    outputs = tuple(roots[name] for name in graph.outputs)
+    steps = begun(steps, storages, outputs)
     count = len(steps)
-    first, last = dict.fromkeys(inputs, 0), dict.fromkeys(inputs, 0)
+    first, last = dict.fromkeys(graph.inputs, 0), dict.fromkeys(graph.inputs, 0)
     for time, step in enumerate(steps, start=1):
         first[step.target] = last[step.target] = time
         for name in step.reads:
             last[name] = time
-    last[output] = count
+    last |= dict.fromkeys(outputs, count)
     owner = {name: name for name in storages}
     final: list[Step] = []
     for time, step in enumerate(steps, start=1):
         base = _in_place(step, storages, last, time)
-        if base is not None:
+        if base is not None and base not in outputs:
             owner[step.target] = owner[base]
             root = owner[base]
             last[root] = max(last[root], last[step.target])
@@ -374,7 +373,7 @@ def _placed(
         tuple(scratch),
         max(offset + size for offset, size in zip(placed, sizes, strict=True)),
         tuple(live_bytes(sizes, spans, count + 1)[1:]),
-        output,
+        outputs,
     )
 
 

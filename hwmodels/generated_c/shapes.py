@@ -6,6 +6,7 @@ constants, so equal shapes (`StepShape.key`) are one function.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -221,9 +222,9 @@ def unwritten(shape: StepShape, target: Storage) -> StepShape:
     return shape._replace(paired=0, layout=shape.layout - layout)
 
 
-def infer_shape(graph: Graph, steps: int) -> StepShape:
-    """The function that calls so many steps, after `work` bytes of input."""
-    return StepShape("infer", steps, 1, 0, 0, work=prod(graph.window))
+def infer_shape(graph: Graph, steps: int, copies: Sequence[int] = ()) -> StepShape:
+    """The function that calls so many steps and copies `work` bytes: the input, and outputs."""
+    return StepShape("infer", steps + len(copies), 1, 0, 0, work=prod(graph.window) + sum(copies))
 
 
 def layout_of(storage: Storage) -> int:

@@ -7,6 +7,7 @@ from there on, and leaves what lies before as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from hwmodels.graph import Layer
@@ -97,7 +98,7 @@ class Program(NamedTuple):
         offsets: byte offset of each storage.
         scratch_offsets: `(steps,)` byte offset of each step's own room.
         live_bytes: `(steps,)` bytes in use during each step.
-        output: the tensor (root) that holds the network's output.
+        outputs: the tensors (roots) that hold the network's outputs.
     """
 
     steps: tuple[Step, ...]
@@ -106,7 +107,17 @@ class Program(NamedTuple):
     scratch_offsets: tuple[int, ...]
     bytes: int
     live_bytes: tuple[int, ...]
-    output: str
+    outputs: tuple[str, ...]
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """Outputs that lie in the scratch buffer until the end: something reads them as well, or
+        they are the bytes of another one or of an input. Others are written to the caller."""
+        written = {step.target for step in self.steps}
+        lone = written.difference(*(step.reads for step in self.steps))
+        return tuple(
+            name for name in self.outputs if name not in lone or self.outputs.count(name) > 1
+        )
 
 
 def widened(values: int) -> int:
@@ -123,7 +134,7 @@ def dot_words(values: int, *, widened_inputs: bool) -> int:
     return values // 4 * 2 + min(values % 4, 2) if widened_inputs else -(-values // 2)
 
 
-def begun(steps: list[Step], storages: dict[str, Storage], outputs: list[str]) -> list[Step]:
+def begun(steps: list[Step], storages: dict[str, Storage], outputs: Sequence[str]) -> list[Step]:
     """The steps, each beginning where something reads what it computes, in whole blocks of rows.
 
     Args:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodels.graph import Graph
-from hwmodels.signals import signals_of
+from hwmodels.signals import classes_of, signals_of
 from nas.run.card import Card, ModelFile
 from nas.run.documents import read_document
 from nas.run.folder import RunDir
@@ -86,7 +86,7 @@ class Model:
             ModelError: the network is no heart-rate network as ppgnas makes them.
         """
         graph, task = self.graph, self.graph.task
-        output = graph.shape(graph.output)
+        output = graph.shape(classes_of(graph))
         rates = {task.window_s * rate_hz: rate_hz for rate_hz in RATES_HZ}
         steps, signals = signals_of(graph) or (0, ())
         if steps not in rates or prod(output) != task.classes:

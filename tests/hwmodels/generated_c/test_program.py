@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.fuzz.foreign import foreign_graph
+from deploy.fuzz.foreign import foreign_graph, with_outputs
 from hwmodels.generated_c.program import prefix_steps, program
 from hwmodels.generated_c.steps import Program, Storage, dot_words, widened
 from hwmodels.graph import Graph, Layer
@@ -22,7 +22,9 @@ def preset_graph(seed: int) -> Graph:
 
 
 graphs = st.integers(0, 10**6).map(
-    lambda seed: foreign_graph(seed) if seed % 2 else preset_graph(seed // 2)
+    lambda seed: (with_outputs if seed % 3 else lambda graph, _: graph)(
+        foreign_graph(seed) if seed % 2 else preset_graph(seed // 2), seed
+    )
 )
 
 
@@ -33,7 +35,7 @@ def lives(plan: Program, source: str) -> dict[str, tuple[int, int]]:
         first[step.target] = time
         for name in (*step.reads, step.target):
             last[name] = time
-    last[plan.output] = len(plan.steps)
+    last |= dict.fromkeys(plan.outputs, len(plan.steps))
     return {name: (first[name], last[name]) for name in first}
 
 
@@ -99,6 +101,7 @@ def test_every_layer_is_computed_once_and_in_order(graph: Graph) -> None:
 @given(graphs)
 def test_pairs_of_rows_are_written_and_read_by_steps_that_know_them(graph: Graph) -> None:
     plan = program(graph)
+    assert not any(plan.storages[name].paired for name in plan.outputs)
     writers = {step.target: step.kind for step in plan.steps}
     for name, storage in plan.storages.items():
         if storage.paired:
