@@ -29,6 +29,7 @@ _NO_BLOCKS = "0x50504900"
 PARTS = (
     "arithmetic",
     "padding",
+    "keep",
     "history",
     "pointwise",
     "dense",
@@ -97,9 +98,10 @@ def generate(
     names: dict[str, str] = {}
     kernels: dict[str, str] = {}
     tables: dict[Table, str] = {}
-    needs = {"arithmetic", "padding"} if stream is None else {"arithmetic", "padding", "history"}
+    needs = {"arithmetic", "padding"} | ({"keep", "history"} if stream is not None else set())
     calls: list[tuple[str, Call]] = []
     places, copies = _outputs(plan)
+    needs |= {"keep"} if copies else set()
     for index, step in enumerate(plan.steps):
         history = ""
         if stream is not None and index in stream.kept:
@@ -147,7 +149,7 @@ def _outputs(plan: Program) -> tuple[dict[str, str], list[str]]:
         size = storage.steps * storage.channels
         if name in plan.copied:
             source = plan.offsets[name] + storage.offset(0)
-            copies.append(f"    copy_bytes({place}, scratch + {source}, {size});")
+            copies.append(f"    keep_bytes({place}, scratch + {source}, {size});")
         else:
             places[name] = place
         before += size

@@ -53,7 +53,7 @@ def test_an_input_is_a_tensor_and_is_named_once(first: str, named: str) -> None:
 def test_a_constant_is_no_output() -> None:
     tensors = (Tensor("x", (1, 4)), Tensor("one", (1, 4), constant=True), Tensor("y", (1, 4)))
     layers = (Layer("add", "add", ("x", "one"), "y"),)
-    with pytest.raises(GraphError, match="^graph: no layer writes the output 'one'$"):
+    with pytest.raises(GraphError, match=r"^graph: no layer writes the output 'one'$"):
         Graph(layers, tensors, "x", "y", also=("one",))
 
 

@@ -1,20 +1,5 @@
 /* ---- streaming: what a layer reads of the blocks before ---------------------------------------- */
 
-PPG_STEP void keep_bytes(int8_t *to, const int8_t *from, int bytes)
-{
-    int left;
-    for (left = bytes / 16; left != 0; left--) {
-        PPG_OPAQUE(left);
-        PPG_COPY(to, from, 16);
-        to += 16;
-        from += 16;
-    }
-    for (left = bytes % 16; left != 0; left--) {
-        PPG_OPAQUE(left);
-        *to++ = *from++;
-    }
-}
-
 /* History in front of a tensor that lies plain; its last `bytes` become the history. */
 PPG_INLINE void keep_plain(int8_t *x, int8_t *history, int bytes, int further)
 {
