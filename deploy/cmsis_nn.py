@@ -12,7 +12,6 @@ The comparison is kind to CMSIS-NN: no interpreter runs, a change of view costs 
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -27,7 +26,7 @@ from deploy.integers import fixed_point
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer, dense_rows
 from ppgnas.errors import ExportError
-from ppgnas.files import write_text_atomic
+from ppgnas.files import temporary_folder, write_text_atomic
 
 _FILES = re.compile(r"\barm_\w+")
 
@@ -84,8 +83,7 @@ def emulate(
     """
     text = calls(net)
     needed = sources(cmsis_nn, text)
-    with tempfile.TemporaryDirectory(prefix="ppgnas-cmsis-nn-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         write_text_atomic(folder / "calls.c", text)
         # A freestanding compiler has no math.h; the headers include it and use nothing of it.
         write_text_atomic(folder / "math.h", "")

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwmodels.graph import Graph
 
 _PPG, _AXES = 1, 3
@@ -48,3 +51,12 @@ def classes_of(graph: Graph) -> str:
     """The output that holds the classes of its task; the first one where none does."""
     found = (name for name in graph.outputs if prod(graph.shape(name)) == graph.task.classes)
     return next(found, graph.output)
+
+
+def classes_among(graph: Graph, y: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Of `(windows, values)` of several outputs those of `classes_of`; of one output all."""
+    if not graph.also:
+        return y
+    name = classes_of(graph)
+    first = sum(prod(graph.shape(n)) for n in graph.outputs[: graph.outputs.index(name)])
+    return y[:, first : first + prod(graph.shape(name))]

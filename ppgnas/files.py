@@ -8,6 +8,9 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +124,32 @@ def cache_folder(path: Path, identity: Any) -> Path:
         shutil.rmtree(path, ignore_errors=True)
         write_json_atomic(made_for, wanted)
     return path
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for what the block makes; what killed processes left of theirs goes first.
+
+    A lock beside it says that its process lives: the system lets go of it when that ends.
+    """
+    from filelock import FileLock, Timeout
+
+    place = Path(tempfile.gettempdir())
+    for lock in place.glob("ppgnas-*.lock"):
+        if not lock.is_symlink():
+            with suppress(OSError, Timeout), FileLock(lock, timeout=0):
+                _forget(lock)
+    lock = place / f"ppgnas-{secrets.token_hex(8)}.lock"
+    with FileLock(lock):
+        try:
+            lock.with_suffix("").mkdir(mode=0o700)
+            yield lock.with_suffix("")
+        finally:
+            _forget(lock)
+
+
+def _forget(lock: Path) -> None:
+    folder = lock.with_suffix("")
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():  # a program that was begun there may still write
+        lock.unlink(missing_ok=True)

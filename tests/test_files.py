@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from ppgnas.files import cache_folder, content_of, text_of, write_bytes_atomic
+from ppgnas.files import (
+    cache_folder,
+    content_of,
+    temporary_folder,
+    text_of,
+    write_bytes_atomic,
+)
 from tests.nas.cli.leaving import leave
+from tests.test_imports import ROOT
 
 
 def test_a_cache_is_emptied_when_it_was_made_for_something_else(tmp_path: Path) -> None:
@@ -22,6 +33,31 @@ def test_a_cache_is_emptied_when_it_was_made_for_something_else(tmp_path: Path) 
     (folder / "pool").mkdir()
     cache_folder(folder, {"seed": 1, "data": ("a", "b")})
     assert [path.name for path in folder.iterdir()] == ["made_for.json"]
+
+
+KILLED = """
+import os, signal
+from ppgnas.files import temporary_folder
+with temporary_folder() as folder:
+    (folder / "half.c").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX")
+def test_what_a_killed_process_left_goes_and_a_live_one_s_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as live:
+        environment = os.environ | {"TMPDIR": str(tmp_path)}
+        subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False, cwd=ROOT)
+        (dead,) = {path for path in tmp_path.iterdir() if path.is_dir()} - {live}
+        assert (dead / "half.c").is_file()
+        (tmp_path / "ppgnas-else.txt").touch()
+        with temporary_folder() as other:
+            assert live.is_dir() and other.is_dir() and not dead.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["ppgnas-else.txt"]
 
 
 def test_the_text_of_a_document_has_one_kind_of_line_end(tmp_path: Path) -> None:

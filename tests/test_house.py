@@ -98,6 +98,13 @@ def test_html_stands_in_templates_alone() -> None:
                 assert not HTML.search(node.value), f"{path.relative_to(ROOT)}: {node.value!r}"
 
 
+def test_temporary_folders_are_those_that_a_kill_does_not_leave() -> None:
+    """`ppgnas.files.temporary_folder`, and no other."""
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert "TemporaryDirectory" not in text and "mkdtemp" not in text, path
+
+
 def test_no_property_test_has_a_deadline() -> None:
     """A busy machine is slow; hypothesis' 200 ms would fail there what is right."""
     assert hypothesis.settings().deadline is None

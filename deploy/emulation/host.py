@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +18,7 @@ from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_generated, run_tool
 from deploy.emulation.toolchain import C_FLAGS, zig_environment
 from ppgnas.errors import DependencyError, ToolError
+from ppgnas.files import temporary_folder
 
 _SANITIZERS = (("address", "undefined"), ("undefined",))
 
@@ -60,11 +60,11 @@ class HostCompiler:
         out.parent.mkdir(parents=True, exist_ok=True)
         headers = [f"-I{path}" for path in include]
         names = ", ".join(Path(source).name for source in sources)
-        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
+        with temporary_folder() as folder:
             run_tool(
                 [*self.command, *C_FLAGS, *flags, *headers, *sources, "-o", out, "-lm"],
                 f"compiling {names} with {self.name} ({self.version})",
-                env=zig_environment(Path(folder)) if self.is_zig else None,
+                env=zig_environment(folder) if self.is_zig else None,
             )
         return out
 
@@ -103,9 +103,9 @@ class HostCompiler:
 
 @cache  # a machine's compiler gains none while a process runs
 def _working(compiler: HostCompiler) -> tuple[str, ...]:
-    with tempfile.TemporaryDirectory(prefix="ppgnas-probe-") as folder:
+    with temporary_folder() as folder:
         for chosen in _SANITIZERS:
-            program = Path(folder) / "-".join(chosen)
+            program = folder / "-".join(chosen)
             try:
                 compiler.build([SUPPORT / "probe.c"], program, flags=("-O1", *_sanitizing(chosen)))
                 run_generated([program], "running a program without faults", sanitized=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +22,7 @@ from deploy.emulation.linking import SUPPORT, linker_script, object_label
 from deploy.emulation.packages import zig_program
 from deploy.emulation.processes import run_tool
 from ppgnas.errors import DependencyError, OptionError, ToolError
+from ppgnas.files import temporary_folder
 
 C_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 _COMMON_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections",
@@ -108,8 +108,7 @@ class Compiler:
         text = linker_script([*labels, *support], keep=(_ENTRY, *keep))
         common = [optimise, *_COMMON_FLAGS, *(f"-I{path}" for path in include)]
         common += [f"-D{define}" for define in defines]
-        with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
-            build = Path(folder)
+        with temporary_folder() as build:
             env = zig_environment(build) if self.is_zig else None
             objects: list[Path] = []
             for source, label in zip(map(Path, sources), labels, strict=True):
@@ -149,9 +148,9 @@ def _support_object(compiler: Compiler, source: Path, optimise: str) -> bytes:
     words = [*C_FLAGS, optimise, *_COMMON_FLAGS]
     if source == _MEMORY:  # else gcc turns the loop of memcpy into a call of memcpy
         words.append("-fno-tree-loop-distribute-patterns")
-    with tempfile.TemporaryDirectory(prefix="ppgnas-build-") as folder:
-        out = Path(folder) / "support.o"
-        env = zig_environment(Path(folder)) if compiler.is_zig else None
+    with temporary_folder() as folder:
+        out = folder / "support.o"
+        env = zig_environment(folder) if compiler.is_zig else None
         compiler._compile(source, words, out, env)
         return out.read_bytes()
 

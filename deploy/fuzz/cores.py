@@ -11,8 +11,6 @@ on the M7: `core_ratios` of the engine `ppgnas-c`.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +24,7 @@ from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.path import SINGLE_ISSUE
 from ppgnas.errors import ToolError
+from ppgnas.files import temporary_folder
 
 CORES = ("M3", "M0+")
 
@@ -39,8 +38,8 @@ def run(net: QuantizedNet, compiler: Compiler, seed: int) -> EmulationResult:
     rng = np.random.default_rng(seed)
     x = rng.integers(-128, 128, net.graph.shape(net.graph.input)).astype(np.int8)
     expected = reference.run(net, x, rule="c")
-    with tempfile.TemporaryDirectory(prefix="ppgnas-cores-") as folder:
-        emulator = emulator_of(net, model_files(net, Path(folder)), compiler)
+    with temporary_folder() as folder:
+        emulator = emulator_of(net, model_files(net, folder), compiler)
         found = emulator.call(
             "ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": expected.nbytes}
         )

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,6 +34,7 @@ from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_sh
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
 from ppgnas.errors import GraphError, ToolError
+from ppgnas.files import temporary_folder
 from ppgnas.task import CLASSES, MODES, Mode
 from search_spaces.arch import POOLED_S, Arch, head_spacings
 from search_spaces.lower import lower
@@ -92,8 +92,8 @@ def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple
     rng = np.random.default_rng(seed)
     window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
     expected = reference.run(net, window, rule="c")
-    with tempfile.TemporaryDirectory() as folder:
-        emulator = emulator_of(net, model_files(net, Path(folder), mode=mode), compiler)
+    with temporary_folder() as folder:
+        emulator = emulator_of(net, model_files(net, folder, mode=mode), compiler)
         if stream is not None:
             emulator.call("ppg_start")
         for part in np.split(window, 1 if stream is None else net.graph.task.blocks, axis=2):

@@ -18,12 +18,10 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +35,7 @@ from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError, ToolError
+from ppgnas.files import temporary_folder
 from ppgnas.task import TASK, Task
 from search_spaces.arch import POOLED_S
 from search_spaces.lower import lower
@@ -159,8 +158,7 @@ def _run_batch(
 ) -> None:
     ready: list[tuple[Case, ModelFiles]] = []
     streams: list[tuple[Case, ModelFiles]] = []
-    with tempfile.TemporaryDirectory(prefix="ppgnas-fuzz-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         for case in batch:
             if isinstance(case, ExportError):
                 tally.refused += 1

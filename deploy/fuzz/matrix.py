@@ -18,7 +18,6 @@ import argparse
 import itertools
 import random
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +38,7 @@ from deploy.integers import reference, streaming
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.streaming import stream_program
 from ppgnas.errors import GraphError, ToolError
-from ppgnas.files import write_text_atomic
+from ppgnas.files import temporary_folder, write_text_atomic
 from ppgnas.task import MODES, Mode
 from search_spaces.lower import lower
 from search_spaces.space import PRESETS, SearchSpace
@@ -257,9 +256,9 @@ def main() -> int:
     for name, net in networks(arguments.networks, arguments.mode):
         some = list(itertools.islice(turn, arguments.builds or len(chosen)))
         tried.update(build.name for build in some)
-        with tempfile.TemporaryDirectory(prefix="ppgnas-matrix-") as folder:
-            found = failures(net, some, Path(folder), arguments.mode)
-            if why := sanitized(net, Path(folder), arguments.mode):
+        with temporary_folder() as folder:
+            found = failures(net, some, folder, arguments.mode)
+            if why := sanitized(net, folder, arguments.mode):
                 found[_HOST] = why
             for build, why in found.items():
                 failed[build].append(name)

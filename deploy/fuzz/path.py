@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import random
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -44,7 +43,7 @@ from ppg.readout.smoothing import SMOOTHINGS
 from ppg.readout.transitions import Transitions
 from ppg.readout.typical import RAW
 from ppgnas.errors import ToolError
-from ppgnas.files import write_text_atomic
+from ppgnas.files import temporary_folder, write_text_atomic
 from ppgnas.task import Mode
 from search_spaces.arch import RATES_HZ
 from search_spaces.lower import lower
@@ -154,8 +153,8 @@ def _image(shape: PathShape, compiler: Compiler, folder: Path) -> tuple[Image, i
 
 def count(shape: PathShape, compiler: Compiler, core: str = "Cortex-M7") -> Counted:
     """Run one setting in emulation."""
-    with tempfile.TemporaryDirectory(prefix="ppgnas-path-") as folder:
-        image, flash_bytes = _image(shape, compiler, Path(folder))
+    with temporary_folder() as folder:
+        image, flash_bytes = _image(shape, compiler, folder)
         return _run(shape, Emulator(image), core, flash_bytes)
 
 

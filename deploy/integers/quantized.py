@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from deploy.integers import fixed_point, lstm
 from deploy.integers.weight_scales import WEIGHT_MAX, choose_scales
 from hwmodels.graph import Graph, Layer
 from hwmodels.operators import OPERATORS
-from hwmodels.signals import classes_of, signals_of
+from hwmodels.signals import classes_among, classes_of, signals_of
 from ppgnas.errors import ExportError, GraphError
 from ppgnas.files import content_of, text_of, write_bytes_atomic, write_json_atomic
 from ppgnas.parsing import parse_json
@@ -206,8 +205,7 @@ class QuantizedNet:
         Raises:
             ExportError: a value that is not finite.
         """
-        (stored,) = self._stored(np.asarray(x, dtype=np.float32)[None], self.graph.input)
-        return np.asarray(stored)
+        return np.asarray(self._stored(np.asarray(x, dtype=np.float32)[None], self.graph.input)[0])
 
     def _stored(
         self, values: NDArray[np.float32], name: str, time_first: bool = True
@@ -224,14 +222,10 @@ class QuantizedNet:
         return stored.astype(np.int8)
 
     def dequantize_output(self, y: NDArray[np.int8]) -> NDArray[np.float32]:
-        """int8 outputs `(windows, classes)` to real logits of the same shape; of several outputs
-        `(windows, values)` to those of the one that holds classes."""
-        graph, name = self.graph, classes_of(self.graph)
-        scale, zero_point = self.activations[name]
-        if graph.also:
-            before = sum(prod(graph.shape(n)) for n in graph.outputs[: graph.outputs.index(name)])
-            y = y[:, before : before + prod(graph.shape(name))]
-        return (y.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+        """int8 outputs `(windows, classes)` to real logits; of several those with the classes."""
+        scale, zero_point = self.activations[classes_of(self.graph)]
+        real = classes_among(self.graph, y).astype(np.float32)
+        return (real - np.float32(zero_point)) * np.float32(scale)
 
     def save(self, folder: Path) -> None:
         """Write `graph.json` and `weights.safetensors` into `folder`.

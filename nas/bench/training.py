@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from nas.run.job.machine import available_cores
 from ppgnas.errors import RunError
+from ppgnas.files import temporary_folder
 from ppgnas.task import CLASSES, WINDOW_S
 
 if TYPE_CHECKING:
@@ -237,6 +237,6 @@ def _random_pool(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="ppgnas-bench-") as place:
+    with temporary_folder() as place:
         kind, way, number = sys.argv[1:]
-        print(json.dumps(_run(cast("What", kind), cast("How", way), int(number), Path(place))))
+        print(json.dumps(_run(cast("What", kind), cast("How", way), int(number), place)))

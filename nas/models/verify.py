@@ -11,7 +11,6 @@ hold the window's form and are compared on the windows of that recording.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from nas.models.by_layer import LayerCount, by_layer
 from nas.models.names import Model
 from nas.models.windows import Int8, Windows
 from ppgnas.errors import DependencyError, ExportError, RunError
+from ppgnas.files import temporary_folder
 from ppgnas.notebook import Shown
 from ppgnas.task import Mode
 
@@ -201,10 +201,10 @@ def verify(
     mode: Mode = "window" if windows.signal is None else "streaming"
     # Before anything is built: these say what is missing.
     cross, host = find_compiler(compiler), find_host_compiler()
-    with tempfile.TemporaryDirectory(prefix="ppgnas-verify-") as name:
-        own = model_files(net, Path(name), mode=mode)
+    with temporary_folder() as folder:
+        own = model_files(net, folder, mode=mode)
         # Only what was written here runs on this machine; a stored file runs in emulation.
-        program = host_program([own], Path(name), host, optimise="-O2", sanitize=False)
+        program = host_program([own], folder, host, optimise="-O2", sanitize=False)
         if windows.signal is None:
             on_host = program.run(0, net, windows.x)
             parts = windows.x[:emulate]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ppg.loaders.archive import unpack
 from ppg.loaders.devices import (
@@ -37,7 +36,7 @@ from ppg.loaders.own.table import Table
 from ppg.loaders.own.text import read_text
 from ppg.recording import Recording
 from ppgnas.errors import DataError
-from ppgnas.files import write_text_atomic
+from ppgnas.files import temporary_folder, write_text_atomic
 
 TEXT = (".csv", ".txt", ".tsv", ".tab", ".log", ".dat", ".asc", ".gz")
 ZIP = ".zip"
@@ -231,8 +230,8 @@ def read_own(path: Path, recipe: Recipe | None = None, *, say: Say) -> list[Reco
 
 def _read_zip(path: Path, recipe: Recipe | None, say: Say) -> list[Recording]:
     """The recordings of an archive, and of those in it: its files as a folder's are guessed."""
-    with TemporaryDirectory() as made:
-        root = Path(made) / path.stem
+    with temporary_folder() as made:
+        root = made / path.stem
         try:
             found = _read_unpacked(path, root, recipe, say)
         except DataError as error:

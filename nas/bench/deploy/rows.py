@@ -9,7 +9,6 @@ windows. Emulated, not measured.
 from __future__ import annotations
 
 import random
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from nas.models.names import Model, find_model
 from nas.models.verify import verify
 from nas.models.windows import Int8, Windows, windows_for
 from ppgnas.errors import GraphError, RunError
+from ppgnas.files import temporary_folder
 
 if TYPE_CHECKING:
     from deploy.integers.quantized import QuantizedNet
@@ -155,10 +155,10 @@ def measure(
     from deploy.tflite import writer as tflite
     from hwmodels.fit.counted import CYCLES_PER_INSTRUCTION, cmsis_nn_instructions
 
-    with tempfile.TemporaryDirectory() as folder:
-        net.save(Path(folder))
+    with temporary_folder() as folder:
+        net.save(folder)
         verified = verify(
-            Model(name, net.graph, folder=Path(folder)),
+            Model(name, net.graph, folder=folder),
             Windows(x, name),
             board=load_board("stm32h743"),
             emulate=EMULATED_WINDOWS,
@@ -207,10 +207,10 @@ def streamed(net: QuantizedNet, x: Int8) -> Streamed | None:
     from deploy.integers.streaming import long_pass
 
     signal = x.reshape(-1, x.shape[3])
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
             expected = long_pass(net, signal)
-            files = model_files(net, Path(folder), mode="streaming")
+            files = model_files(net, folder, mode="streaming")
         except GraphError:
             return None
         emulator = emulator_of(net, files, find_compiler())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,7 +43,7 @@ from ppg.people.metrics import mae_by_person
 from ppg.people.split import people_of
 from ppg.recording import Recording
 from ppg.windows import InputSpec, WindowSet, windows_of
-from ppgnas.files import write_json_atomic
+from ppgnas.files import temporary_folder, write_json_atomic
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
 from search_spaces.network import Network
@@ -230,8 +229,8 @@ def measure_pace(job: CellJob, progress: Tick) -> RecipePace:
     if plain_kind(job.cell.recipe.student) is not None:
         return _plain_pace(job)
     torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "initial.safetensors"
+    with temporary_folder() as folder:
+        weights = folder / "initial.safetensors"
         save_checkpoint(weights, Network(job.arch))
         few = replace(job.effort, finetune_steps=PACE_STEPS, qat_steps=PACE_STEPS)
         own = replace(_finalist(job), weights=weights, effort=few)
@@ -247,8 +246,8 @@ def measure_pace(job: CellJob, progress: Tick) -> RecipePace:
 
 def _plain_pace(job: CellJob) -> RecipePace:
     at_s: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        own = replace(job, steps=Steps(PACE_STEPS, 0), folder=Path(folder))
+    with temporary_folder() as folder:
+        own = replace(job, steps=Steps(PACE_STEPS, 0), folder=folder)
         _train_plain(own, lambda *_: at_s.append(time.process_time()))
     return RecipePace(_middle(at_s), 0.0)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import timeit
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from pathlib import Path
 
 from nas.explore.problem import probe
 from nas.explore.study import StudySettings, run_study
@@ -19,6 +17,7 @@ from nas.run.config import Budgets
 from nas.run.folder import RunDir
 from nas.run.target import load_target
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
+from ppgnas.files import temporary_folder
 from search_spaces.space import load_space
 
 ARCHITECTURES = 1000
@@ -59,8 +58,8 @@ def overhead_ms(candidates: int) -> float:
     )
     start_s = time.process_time()
     with (
-        tempfile.TemporaryDirectory() as folder,
-        StudyFile(Path(folder) / "study.journal", probed.problem, space) as file,
+        temporary_folder() as folder,
+        StudyFile(folder / "study.journal", probed.problem, space) as file,
     ):
         found = run_study(
             space,
