@@ -2,6 +2,7 @@
 
 The comparison, in int8 or behind a `DEQUANTIZE`, says of each of 256 stored values which input is
 taken; it rises or falls once, so the two operators are one with a threshold among stored values.
+Where a `CAST` makes a number of it, the choice is between 1 and 0.
 
 Reference: tensorflow/lite/kernels/internal/reference/comparisons.h.
 """
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import fixed_point
-from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator, StoredTensor
 from hwmodels.operators import OPERATORS
 
 _COMPARED: dict[str, Callable[[Any, Any], NDArray[np.bool_]]] = {
@@ -31,24 +32,50 @@ _LEFT_SHIFT = 8  # headroom that TFLite gives compared int8 values
 def with_choices(stored: StoredModel) -> StoredModel:
     """The model with such pairs as one `SELECT` of the compared tensor and both inputs."""
     writers = {o.outputs[0]: o for o in stored.operators if len(o.outputs) == 1}
-    operators = [_chosen(stored, operator, writers) for operator in stored.operators]
+    model = Rewritten(stored.tensors)
+    for operator in stored.operators:
+        selects = operator.name in OPERATORS["select"].tflite and len(operator.inputs) == 3
+        casts = operator.name == "CAST" and len(operator.inputs) == len(operator.outputs) == 1
+        casts = casts and stored.tensors[operator.outputs[0]].kind == "FLOAT32"
+        compared = writers.get(operator.inputs[0]) if selects or casts else None
+        found = _choice(stored, compared, writers)
+        if found is None:
+            model.operators.append(operator)
+        elif casts:
+            _number(model, operator.outputs[0], *found)
+        else:
+            source, threshold, rises = found
+            inputs = (source, *(operator.inputs[1:] if rises else operator.inputs[:0:-1]))
+            options: dict[str, float] = {"Threshold": threshold}
+            model.operators.append(replace(operator, inputs=inputs, options=options))
+    operators = model.operators
     if operators == [*stored.operators]:
         return stored
     for names in (_COMPARED, ("DEQUANTIZE",)):  # that nobody reads any more
         read = {*stored.outputs, *(index for one in operators for index in one.inputs)}
         operators = [one for one in operators if one.name not in names or read & {*one.outputs}]
-    return replace(stored, operators=tuple(operators))
+    return replace(stored, tensors=tuple(model.tensors), operators=tuple(operators))
 
 
-def _chosen(
-    stored: StoredModel, operator: StoredOperator, writers: dict[int, StoredOperator]
-) -> StoredOperator:
-    if operator.name not in OPERATORS["select"].tflite or len(operator.inputs) != 3:
-        return operator
-    condition, *inputs = operator.inputs
-    compared = writers.get(condition)
+def _number(model: Rewritten, target: int, source: int, threshold: int, rises: bool) -> None:
+    """1 where a comparison holds and else 0: a choice in int8, and its values in float."""
+    chosen = model.like(target, model.shape(target))
+    scale, point = np.ones(1, np.float32), np.zeros(1, np.int64)
+    model.tensors[chosen] = replace(
+        model.tensors[chosen], kind="INT8", scales=scale, zero_points=point
+    )
+    sides = [model.like(chosen, (1,), bytes([value])) for value in (rises, not rises)]
+    model.put("SELECT_V2", (source, *sides), chosen, Threshold=threshold)
+    model.put("DEQUANTIZE", (chosen,), target)
+
+
+def _choice(
+    stored: StoredModel, compared: StoredOperator | None, writers: dict[int, StoredOperator]
+) -> tuple[int, int, bool] | None:
+    """The int8 tensor that is compared with a constant, the stored value from which on the answer
+    is another one, and whether it is yes from there on; None where it is anything else."""
     if compared is None or compared.name not in _COMPARED or len(compared.inputs) != 2:
-        return operator
+        return None
     sides, source = [], -1
     for index in compared.inputs:
         tensor, before = stored.tensors[index], writers.get(index)
@@ -60,16 +87,14 @@ def _chosen(
             tensor = stored.tensors[before.inputs[0]]
             index = before.inputs[0]
         if tensor.kind != "INT8" or len(tensor.scales) != 1 or source >= 0:
-            return operator
+            return None
         source = index
         sides.append(_compared(tensor, np.arange(-128, 128), in_float=in_float))
     if source < 0 or any(side is None for side in sides):
-        return operator
+        return None
     taken = np.broadcast_to(_COMPARED[compared.name](*sides), (256,))
-    if taken[0] and not taken[-1]:  # of small values the first input
-        taken, inputs = ~taken, inputs[::-1]
-    threshold = 128 - int(taken.sum())
-    return replace(operator, inputs=(source, *inputs), options={"Threshold": threshold})
+    rises = bool(taken[-1] or not taken[0])
+    return source, 128 - int((taken if rises else ~taken).sum()), rises
 
 
 def _constant(tensor: StoredTensor) -> Any:

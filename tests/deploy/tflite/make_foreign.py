@@ -280,6 +280,13 @@ def selected(x: Tensor) -> Tensor:
     return k.Dense(4)(k.GlobalAveragePooling1D()(keras.ops.where(x > 0, x, x * 0.5)))
 
 
+def masked(x: Tensor) -> Tensor:
+    """Comparisons that become numbers: one is multiplied, one stands beside the values."""
+    x = k.Conv1D(8, 3, padding="same")(x)
+    small, large = (keras.ops.cast(told, "float32") for told in (x <= 0.4, x > -0.2))
+    return k.Dense(10)(k.GlobalAveragePooling1D()(k.Concatenate()([x * small, large])))
+
+
 def layernorm(x: Tensor) -> Tensor:
     """Means over the channels; what is negated stays in float."""
     x = k.LayerNormalization()(k.Conv1D(8, 3, padding="same", activation="relu")(x))
@@ -328,7 +335,7 @@ _IMAGE = (convolutions, grouped, multiplier, pyramid, resized, segmented, faces,
 _SERIES = (
     zero_channel, concatenated, squashed, gated_product, wavenet, constants, sliced, last_step,
     permuted, subtracted, moved, exponential, attention, transformer, weighed, reversed_steps,
-    autoencoder, selected, gelu, layernorm, groupnorm, expected, powers)  # fmt: skip
+    autoencoder, selected, masked, gelu, layernorm, groupnorm, expected, powers)  # fmt: skip
 MODELS: tuple[tuple[Callable[[Tensor], Any], tuple[int, ...], tuple[str, ...]], ...] = (
     (mlp, (40,), ("int8", "float", "uint8")),
     (tcn, SERIES, ("int8", "float", "dynamic")),

@@ -40,7 +40,7 @@ BUILT = [name for name in READ if not name.endswith(("_float", "_uint8"))]
 NO_TFLM = ("gelu_int8", "moved_int8", "normalised_int8", "powers_int8", "pyramid_int8",
            "rows_dynamic", "selected_int8", "torch_curves_int8", "torch_patches_int8")  # fmt: skip
 OPTIMISED = ("expected_int8", "exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
-NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "powers_int8", "selected_int8",
+NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "masked_int8", "powers_int8", "selected_int8",
                "torch_curves_int8", "torch_residual_int8", "transformer_int8",
                "waves_int8")  # fmt: skip
 # No law of their plain loops yet.
