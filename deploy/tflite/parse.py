@@ -306,6 +306,8 @@ class _Parser:
         known = range(-1, len(stored.tensors))
         used = [*stored.inputs, *stored.outputs]
         for operator in stored.operators:
+            if operator.name in TFLITE_OPS and not (operator.inputs and operator.outputs):
+                raise ValueError(f"{operator.name} without inputs or without outputs")
             used += [*operator.inputs, *operator.outputs]
         for index in used:
             if index not in known:

@@ -99,3 +99,12 @@ def test_vectors_that_become_rows_are_joined_as_rows() -> None:
     *views, join = model.operators
     assert [model.tensors[one.outputs[0]].shape for one in views] == [(1, 1, 1, 5)] * 2
     assert (join.options["Axis"], join.outputs) == (2, (2,))
+
+
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+@pytest.mark.parametrize("name", ["QUANTIZE", "DEQUANTIZE"])
+def test_an_operator_without_one_of_its_sides_is_damage(name: str, side: str) -> None:
+    model = unpacked((FILES / "exponential_int8.tflite").read_bytes())
+    setattr(operators(model, name)[0], side, [])
+    with pytest.raises(GraphError, match=f"{name} without inputs or without outputs"):
+        read(packed(model))
