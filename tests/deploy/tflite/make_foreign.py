@@ -30,8 +30,7 @@ def mlp(x: Tensor) -> Tensor:
 
 def zero_channel(x: Tensor) -> Tensor:
     x = k.Conv1D(8, 3, padding="same", activation="relu", name="dead")(x)
-    x = k.GlobalAveragePooling1D()(x)
-    return k.Dense(6, name="dead_dense")(x)
+    return k.Dense(6, name="dead_dense")(k.GlobalAveragePooling1D()(x))
 
 
 def tcn(x: Tensor) -> Tensor:
@@ -55,8 +54,7 @@ def separable(x: Tensor) -> Tensor:
     x = k.SeparableConv1D(12, 5, strides=2, padding="same", activation="relu")(x)
     x = k.MaxPooling1D(2)(x)
     x = k.SeparableConv1D(16, 3, padding="same", depth_multiplier=2, activation="relu6")(x)
-    x = k.AveragePooling1D(2)(x)
-    return k.Dense(10)(k.Flatten()(x))
+    return k.Dense(10)(k.Flatten()(k.AveragePooling1D(2)(x)))
 
 
 def mobilenet(x: Tensor) -> Tensor:
@@ -109,8 +107,7 @@ def squashed(x: Tensor) -> Tensor:
     for activation in ("tanh", "hard_swish", "sigmoid"):
         x = k.Activation(activation)(k.Conv1D(8, 3, padding="same")(x))
     x = k.LeakyReLU(negative_slope=0.2)(k.Conv1D(8, 3, padding="same")(x))
-    x = k.ReLU()(k.AveragePooling1D(2)(x))
-    return k.Dense(10)(k.Flatten()(x))
+    return k.Dense(10)(k.Flatten()(k.ReLU()(k.AveragePooling1D(2)(x))))
 
 
 def gated_product(x: Tensor) -> Tensor:
@@ -313,8 +310,7 @@ def heart_softmax(x: Tensor) -> Tensor:
     """The same, to probabilities, and surer."""
     x = k.Conv1D(8, 5, strides=2, padding="causal", activation="relu")(x)
     sure = keras.initializers.RandomNormal(stddev=6.0)
-    x = k.Dense(180, kernel_initializer=sure)(k.GlobalAveragePooling1D()(x))
-    return k.Softmax()(x)
+    return k.Softmax()(k.Dense(180, kernel_initializer=sure)(k.GlobalAveragePooling1D()(x)))
 
 
 def expected(x: Tensor) -> Tensor:
@@ -392,15 +388,12 @@ def main(folder: Path, models: Any = MODELS) -> None:
     """Write every file, or those of the functions that are named, and their operators."""
     chosen = sys.argv[2:]
     for make, shape, kinds in models:
-        if chosen and make.__name__ not in chosen:
-            continue
-        for ends in kinds:
+        for ends in kinds if not chosen or make.__name__ in chosen else ():
             content = convert(make, shape, ends)
-            name = f"{make.__name__}_{ends}.tflite"
-            (folder / name).write_bytes(content)
-            interpreter = tf.lite.Interpreter(model_content=content)
-            found = [o["op_name"] for o in interpreter._get_ops_details()]
-            print(f"{name}: {len(content)} bytes: {' '.join(found)}", flush=True)
+            (folder / f"{make.__name__}_{ends}.tflite").write_bytes(content)
+            found = tf.lite.Interpreter(model_content=content)._get_ops_details()
+            names = " ".join(operator["op_name"] for operator in found)
+            print(f"{make.__name__}_{ends}: {len(content)} bytes: {names}", flush=True)
 
 
 if __name__ == "__main__":
