@@ -9,7 +9,7 @@ only people who did it count, so they may be few.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import fmean
 from typing import Literal, get_args
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodels.costs import Costs
-from nas.bench.distillation.cells import Cell, Ground, Recipe, Source
-from nas.bench.distillation.records import CellRecord, PeopleErrors
+from nas.bench.distillation.cells import Cell, Recipe, Source
+from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 
@@ -304,12 +304,13 @@ def _difference(
 
 
 def _teachers(found: Finished, people: Sequence[str]) -> list[TeacherFigures]:
-    by_source: dict[Source, list[Ground]] = {}
-    for ground in found.grounds:
-        by_source.setdefault(ground.source, []).append(ground)
+    by_source: dict[Source, dict[int, GroundRecord]] = {}
+    for ground, record in found.grounds.items():  # one teacher labels with and without others
+        source = replace(ground.source, unlabelled=False)
+        by_source.setdefault(source, {})[ground.seed] = record
     rows = []
-    for source, grounds in by_source.items():
-        records = [found.grounds[ground] for ground in grounds]
+    for source, by_seed in by_source.items():
+        records = [*by_seed.values()]
         errors = [each.teacher_errors for each in records if each.teacher_errors is not None]
         if not errors:
             continue

@@ -74,7 +74,9 @@ def test_unlabelled_recordings_teach_where_a_row_says_so(people: str, tmp_path: 
     folder = write_people(tmp_path / "more", people=2, minutes=1.0, seed=9)
     worker = FakeWorker()
     asked = {"bench": "unlabelled", "unlabelled": str(folder), "teacher": "resnet-small"}
-    ask(people, tmp_path / "out", worker, seeds=(0,), **asked)
+    found = ask(people, tmp_path / "out", worker, seeds=(0,), **asked)
+    taught = [(each.name, each.people) for each in bench_figures(found).teachers]
+    assert len(taught) == len({*taught})  # a teacher asks those with and without a label
     assert {ground.unlabelled: count for ground, count in worker.unlabelled.items()} == {
         False: 0,
         True: 2,
