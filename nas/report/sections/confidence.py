@@ -96,7 +96,7 @@ def _draw_risk(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
 def _draw_reliability(info: dict[str, Sureness], *, synthetic: bool) -> go.Figure:
     parts = [part for row in info.values() for part in row.parts]
     top = 1.05 * max(max(part["expected_bpm"], part["error_bpm"]) for part in parts)
-    axes = ("expected error (BPM), up to ten parts of the readings", "true mean error (BPM)")
+    axes = ("expected error (BPM)", "true mean error (BPM)")
     drawn = figure(400, *axes, synthetic=synthetic, yaxis={"rangemode": "tozero"})
     drawn.add_scatter(
         mode="lines",

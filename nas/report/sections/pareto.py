@@ -247,7 +247,7 @@ _LOOKS: dict[str, tuple[str, dict[str, object]]] = {
 
 def _draw_pareto(info: Pareto, key: str, *, synthetic: bool) -> go.Figure:
     axis = info.axes[key]
-    errors = "MAE on search people (BPM); diamonds: report people"
+    errors = "MAE on search people (BPM)"
     drawn = figure(
         520,
         axis.title,
