@@ -6,13 +6,13 @@ right in motion too the task is easy. No one should ship it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from ppg.plausible import GRAVITY_G, frozen, median_acc_g
+from ppg.plausible import GRAVITY_G, SLOWEST_HZ, frozen, median_acc_g
 from ppg.recording import Recording
 from ppgnas.task import WINDOW_S
 
@@ -23,6 +23,12 @@ RESTING = (
     "sleep", "sleeping", "meditation",
 )  # fmt: skip
 STILL_G = 0.05  # spread of |a| in a window; walking has 0.1 to 0.3
+TIMES = (0.5, 2.0, 0.25, 4.0, 0.125, 8.0, 0.1, 10.0)  # as the rate that is said, tried
+FEWEST = 12  # windows
+VARIED = 1.1  # times the lowest of the labels the highest
+ALIKE, SELDOM, MOSTLY = 0.08, 0.2, 0.6  # peaks near a label, and shares of windows
+NEAR, FAINT = 5, 0.15  # BPM about a label, and the share of the power there; of noise 0.06
+LOOKED_S = 900.0
 _HZ = 32.0
 _LEAST = 1e-30
 _BAND_HZ = (0.4, 5.0)
@@ -124,3 +130,36 @@ def at_rest(recording: Recording) -> NDArray[np.bool_]:
         return moved
     resting = [i for i, name in enumerate(recording.activity_names) if name.lower() in RESTING]
     return np.isin(recording.activity, resting)
+
+
+def rate_by_labels(recording: Recording, found: Spectra) -> float | None:
+    """Samples a second where the beats of the PPG are those of labels, which stand in its rows, at
+    twice to ten times the rate that is said, or as much less; None where it may be right.
+
+    Args:
+        found: its spectra at that rate.
+    """
+    place = found.at(recording.window_start_s)
+    used = recording.usable & (place >= 0)
+    bpm = recording.hr_bpm[used]
+    if len(bpm) < FEWEST or np.divide(*np.quantile(bpm, (0.9, 0.1))) < VARIED:
+        return None
+    if np.mean(np.abs(found.peak_bpm[place[used]] / bpm - 1) < ALIKE) > SELDOM:
+        return None
+    rows = np.rint(bpm - RATES_BPM[0]).astype(np.int64)[:, None] + np.arange(-NEAR, NEAR + 1)
+    there = np.take_along_axis(found.power[place[used]], rows.clip(0, len(RATES_BPM) - 1), axis=1)
+    faint = float(np.median(there.sum(axis=1))) < FAINT  # else beats show there, under an overtone
+    seen = recording.ppg[: round(LOOKED_S * recording.ppg_hz)]
+    best, told = MOSTLY, None
+    for times in TIMES if faint else [one for one in TIMES if one > 1]:
+        hz = recording.ppg_hz * times
+        if hz < SLOWEST_HZ or len(seen) < 2 * WINDOW_S * hz:
+            continue
+        other = spectra(replace(recording, ppg=seen, ppg_hz=hz, acc=None, acc_hz=None))
+        middle_s = (recording.window_start_s[used] + WINDOW_S / 2) / times
+        place = other.at(middle_s - WINDOW_S / 2)
+        ratio = other.peak_bpm[place[place >= 0]] / bpm[place >= 0]
+        near = np.abs(ratio - 1) < ALIKE
+        if len(ratio) >= FEWEST and near.mean() > best:
+            best, told = float(near.mean()), hz / float(np.median(ratio[near]))
+    return told

@@ -18,6 +18,7 @@ from ppgnas.tables import counted
 HR_RANGE_BPM = (FIRST_BPM, LAST_BPM)  # what a network can say
 NOISE = 1e-13  # of a level: rounding of float64, and no change
 RESOLVED = 1000.0  # changes of fewer steps of float32 at a level: the level is not stored
+COPIED = 20.0  # steps of rounding, at least, that a channel changes by to be told a copy
 DURATION_SLACK = 0.02  # PPG and acceleration of one recording end together, to this share
 SLACK_S = 2.0
 SLOWEST_HZ = 10.5  # what the front end's band needs
@@ -69,6 +70,33 @@ def no_value_words(values: NDArray[np.floating[Any]]) -> str:
         f"is {values[marked][0]:g} in {counted(int(marked.sum()), 'sample')}, probably no "
         "measurement: leave their cells empty, and they are gaps"
     )
+
+
+def copies(values: NDArray[np.floating[Any]]) -> dict[int, tuple[int, float]]:
+    """Which channels of `(samples, channels)` are one before them, but for a factor, a level and
+    rounding: two sensors have noise of their own.
+
+    Returns:
+        Place of a channel -> place of the other, and the factor.
+    """
+    columns = values.T.astype(np.float64)
+    spans = np.ptp(columns, axis=1)
+    found: dict[int, tuple[int, float]] = {}
+    for place in range(1, len(columns)):
+        for other in (one for one in range(place) if one not in found and spans[one] > 0):
+            here, there = (columns[one] - columns[one].mean() for one in (place, other))
+            factor = float(here @ there) / float(there @ there)
+            off = np.abs(here - factor * there).max()
+            if spans[place] == 0 or off > spans[place] / COPIED:
+                continue
+            steps = [np.diff(np.unique(columns[one])).min() for one in (place, other)]
+            # Numbers in float32 are rounded by half a step, and by that of the level.
+            coarse = np.spacing(np.abs(columns[[place, other]]).max(axis=1).astype(np.float32))
+            rounding = np.maximum(steps, coarse) @ np.array([1.0, abs(factor)])
+            if off <= rounding:
+                found[place] = other, factor
+                break
+    return found
 
 
 def as_stored(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -168,6 +196,7 @@ def check_signals(where: str, recording: Recording, *, truncated: bool = False) 
             f"{where}: the median size of the acceleration is {median:.4g}; allowed: g, so about "
             f"1 and at most {LARGEST_ACC_G:g}. "
             f"{odd_axis(recording) or odd_minutes(recording) or unit_guess(median)}"
+            f"{one_sided(recording)}"
         )
 
 
@@ -192,7 +221,7 @@ def _check_durations(where: str, recording: Recording, *, truncated: bool) -> No
     )
 
 
-def heart_rate_guess(median: float) -> str:
+def heart_rate_guess(median: float, unknown: str = "Leave the recording out.") -> str:
     """What a reference may be whose median is no heart rate in BPM, and what to do."""
     low, high = HR_RANGE_BPM
     fitting = [
@@ -200,7 +229,7 @@ def heart_rate_guess(median: float) -> str:
         for text, factor, power in _NOT_BPM
         if median > 0 and low <= factor * median**power <= high
     ]
-    return f"It looks like {' or like '.join(fitting)}." if fitting else "Leave the recording out."
+    return f"It looks like {' or like '.join(fitting)}." if fitting else unknown
 
 
 def unit_guess(median: float) -> str:
@@ -220,6 +249,27 @@ def unit_guess(median: float) -> str:
     )
 
 
+def one_sided(recording: Recording) -> str:
+    """A sentence, after others, on an acceleration whose axes are never below 0; else empty."""
+    if recording.acc is None or (least := recording.acc.min(axis=0)).min() <= 0:
+        return ""
+    return (
+        f" But its axes never fall below {', '.join(f'{one:.3g}' for one in least)}: where that "
+        "is an offset, as of counts without a sign or of volts, take it off first."
+    )
+
+
+def without_zero(counts: NDArray[np.float64]) -> int:
+    """The middle of the range of a converter, such as 2048, where all axes `(rows, axes)` lie
+    about it rather than about 0; else 0."""
+    bits = next((bits for bits in WORDS if counts.max(initial=0.0) < 2.0**bits), 0)
+    whole = bits and counts.min() >= 0 and bool((counts == np.rint(counts)).all())
+    zero = 2 ** (bits - 1) if whole else 0
+    sizes = [float(np.median(np.linalg.norm(counts - at, axis=1))) for at in (zero, 0)]
+    return zero if sizes[0] < ABOUT_ZERO * sizes[1] else 0
+
+
+ABOUT_ZERO = 0.4  # of its distance from 0, that of an acceleration from the middle of its range
 WORDS = (8, 10, 12, 14, 16, 24, 32)  # bits of numbers that have a sign
 ENDS, BETWEEN = (
     0.005,

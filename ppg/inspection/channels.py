@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ppg.frontend import BAND_HZ, band_pass
 from ppg.naive import RATES_BPM, Spectra, spectra
-from ppg.plausible import no_value, no_value_words, unwrapped
+from ppg.plausible import copies, no_value, no_value_words, unwrapped
 from ppg.recording import Recording
 from ppgnas.tables import counted
 from ppgnas.task import STRIDE_S, WINDOW_S
@@ -119,7 +119,8 @@ def _part(recording: Recording, begin_s: float, end_s: float) -> Recording:
 def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, str]]:
     """What is dead or inverted; what is so for a part of the time can only be left out."""
     count = recording.ppg.shape[1]
-    alive = [index for index in range(count) if np.ptp(recording.ppg[:, index]) > 0]
+    again = copies(recording.ppg) if whole else {}
+    alive = [i for i in range(count) if i not in again and np.ptp(recording.ppg[:, i]) > 0]
     pulses = {index: _alone(recording, index, whole=whole) for index in alive}
     dead = dict(_without_pulse(pulses))
     good = [index for index in alive if index not in dead]
@@ -128,6 +129,13 @@ def _spoilt(recording: Recording, *, whole: bool = True) -> Iterator[tuple[str, 
     # One choice mends all of it: what is dead left out, what is inverted turned over.
     kept = [index for index in good if (whole and index in turned) or index not in late_s]
     chosen = ",".join(str(-index - 1 if index in turned else index + 1) for index in kept)
+    for index, (other, factor) in again.items():
+        yield (
+            "copy",
+            f"PPG channel {index + 1} is channel {other + 1} again, {factor:.4g} times it: "
+            "networks read the mean of the channels, in which it counts twice"
+            + (f"; leave it out with --channels {chosen}" if kept else ""),
+        )
     for index, why in dead.items():
         advice = (
             ""

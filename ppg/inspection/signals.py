@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.label_lag import BLOCK, DRAWS, FAR_SHARE, FEWEST, NOTICED_RATE, comparable
-from ppg.naive import Spectra, spectra
+from ppg.naive import Spectra, rate_by_labels, spectra
 from ppg.plausible import (
     GRAVITY_G,
     apart_s,
@@ -22,6 +22,7 @@ from ppg.plausible import (
     no_value_words,
     odd_axis,
     odd_minutes,
+    one_sided,
     unit_guess,
 )
 from ppg.recording import Recording
@@ -146,12 +147,23 @@ def halved(recording: Recording, found: Spectra) -> str:
 
 
 def reference_fault(recording: Recording, found: Spectra | None = None) -> str:
-    """What is wrong with the labels: stuck, halved or doubled; else empty.
+    """What is wrong with the labels: stuck, halved or doubled, or of another rate; else empty.
 
     Args:
         found: spectra of the channels' mean; made unless given.
     """
-    return stuck(recording) or halved(recording, found or spectra(recording, mixed=True))
+    found = found or spectra(recording, mixed=True)
+    if wrong := stuck(recording) or halved(recording, found):
+        return wrong
+    if not (hz := rate_by_labels(recording, found)):
+        return ""
+    times = recording.ppg_hz / hz
+    return (
+        f"the beats of the PPG are {max(times, 1 / times):.3g} times as "
+        f"{'fast' if times > 1 else 'slow'} as the heart rate throughout: its rate is about "
+        f"{hz:.3g} Hz rather than {recording.ppg_hz:g}, or the times beside its rows have another "
+        "unit"
+    )
 
 
 def rate_error(recording: Recording, found: Spectra) -> float | None:
@@ -167,6 +179,8 @@ def rate_error(recording: Recording, found: Spectra) -> float | None:
     near = np.abs(shares) < FAR_SHARE
     if near.sum() < READ_SHARE * whole:
         near = np.abs(np.log1p(shares)) < np.log(FARTHEST_TIMES)
+        if not near.any():
+            return None
         close = near & (np.abs(shares - np.median(shares[near])) < CLOSE)
         if not close.any() or np.divide(*np.quantile(bpm[close], (0.9, 0.1))) < VARIED:
             return None
@@ -233,7 +247,7 @@ def _gravity(recording: Recording) -> Iterator[tuple[str, str]]:
     if median < low:
         guess = "Gravity was taken out, or it is not in g."
     else:
-        guess = unit_guess(median)
+        guess = unit_guess(median) + one_sided(recording)
     yield "acceleration unit", f"the median size of the acceleration is {median:.3g} g. {guess}"
 
 

@@ -36,10 +36,8 @@ LONG_AGO_S = (1e9, 1.26e9)  # 2001 to 2009, or from 2021 on by Garmin
 SINCE_2000_S = (5.5e8, UNIX_S[0])  # 2017 to 2026, by clocks that begin in 2000 or 2001
 FASTEST_HZ = 10_000.0
 SUMMER_S = 60.0  # of an hour, by which a clock is set
-LEAST_QUARTERS_H = (
-    3.0  # from a clock such as Nepal's, 5:45 h from UTC, to its neighbours' over sea
-)
-RUNS_OVER_S = (1.0, 60.0, 3600.0)
+LEAST_QUARTERS_H = 3.0  # from a clock such as Nepal's, 5:45 h from UTC, to its neighbours'
+RUNS_OVER_S = (1.0, 60.0, 3600.0, DAY_S)
 NIGHT_S = 4 * HOUR_S  # of a day, in which clocks are set forward; later an hour is a pause
 _SHORT = re.compile(r"(\d{1,3}):(\d{2}[.,]\d{1,9})")
 _DATE = re.compile(r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})(?:[T ]+|$)")
@@ -231,7 +229,8 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
         if span_s > every_s:
             continue
         apart_s = steps_s[back] + every_s
-        if apart_s.min() >= -1e-9 * every_s and apart_s.max() <= min(most_s, every_s / 4):
+        near = -1e-9 * every_s <= apart_s.min() <= most_s  # rows may be lost over others
+        if near and apart_s.max() <= every_s / 4:
             turns = np.zeros(len(time_s))
             turns[known[1:][back]] = every_s
             return time_s + turns.cumsum(), every_s

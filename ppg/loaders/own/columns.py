@@ -31,12 +31,13 @@ _OF_A_CLOCK = {"t", "unix", "posix", "local", "date", "elapsed", "relative", "re
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
-    "frequencia cardiaca", "hartslag", "tetno", "pulse rate",
+    "frequencia cardiaca", "hartslag", "tetno", "pulse rate", "hr hz", "heart rate hz",
 )  # fmt: skip
 _STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth", "true",
           "label"}  # fmt: skip
 _RATE = {"hr", "heartrate", "bpm", "puls", "heart"}
-_RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms")
+_RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms",
+       "r peaks", "rpeaks", "r peak", "r peak times", "r peak time", "ecg r peaks")  # fmt: skip
 _ECG = ("ecg", "ekg", "ecg uv", "ecg mv", "ecg ii", "lead ii", "ii", "chest ecg")
 _ACTIVITY = (
     "activity", "activity label", "condition", "task", "label", "session", "phase", "event",
@@ -332,7 +333,10 @@ def _acc(names: Sequence[str]) -> tuple[str, ...]:
         if match := re.fullmatch(r"(.*?)[ ]?([xyz0-3])((?: \S+)?)", _plain(name)):
             groups.setdefault(f"{match[1]}|{match[3]}", {})[match[2]] = name
     found = {(key, "".join(sorted(axes))): axes for key, axes in groups.items()}
-    for key, axes in sorted(found, key=lambda one: one[0] != "|"):
+    # Without gravity only where there is no other.
+    for key, axes in sorted(
+        found, key=lambda o: ("linear" in o[0] or "user" in o[0], o[0] != "|")
+    ):
         words = set(re.findall(r"[a-z]+", key))
         named = axes == "xyz" and (words & _ACC_WORDS or key in ("|", "| axis"))
         if named or (axes in ("012", "123") and words & _ACC_WORDS - {"a"}):

@@ -38,13 +38,15 @@ from ppg.loaders.own.signals import (
     true_times,
 )
 from ppg.loaders.own.table import Table
-from ppg.loaders.own.units import per_g, per_g_of
-from ppg.plausible import GRAVITY_G, SLACK_S, signed, unwrapped
+from ppg.loaders.own.units import TIME_UNITS, per_g, per_g_of, time_unit, time_unit_of_name
+from ppg.naive import rate_by_labels, spectra
+from ppg.plausible import GRAVITY_G, SLACK_S, copies, signed, unwrapped, without_zero
 from ppg.recording import Recording
 from ppgnas.errors import DataError
 from ppgnas.tables import counted
 from ppgnas.task import WINDOW_S
 
+NEAR_TICKS = 0.06  # of a rate that labels tell
 EVENTS = 0.1  # of the rows have an activity: then it goes on until the next one
 Opener = Callable[[Path], Table]
 
@@ -192,11 +194,38 @@ def _recording(
     if labels is None:
         return checked(path, recording, labelled=False)
     activity, names = _activity(table, columns, series, origin_s, labels)
-    return _labelled(path, recording, labels, activity, names)
+    found = _labelled(path, recording, labels, activity, names)
+    _check_ticks(table, columns, found)
+    return found
+
+
+def _check_ticks(table: Table, columns: Columns, recording: Recording) -> None:
+    """Refuse a unit of whole numbers that nobody named, where beats and labels tell another one.
+
+    Raises:
+        DataError: says which rate they tell.
+    """
+    name = columns.time or ""
+    named = columns.time_unit or time_unit(table.units.get(name, "")) or time_unit_of_name(name)
+    if named or recording.started or name not in table.cells:
+        return
+    ticks = table.numbers((name,))[name]
+    if (ticks % 1 != 0).any():
+        return
+    hz = rate_by_labels(recording, spectra(recording, mixed=True))
+    if hz is not None:
+        every = hz * float(np.diff(ticks).mean())
+        near = [unit for unit, s in TIME_UNITS.items() if abs(every * s - 1) < NEAR_TICKS]
+        raise DataError(
+            f"{table.path}: the unit of the time column {name} cannot be told: it was taken for "
+            f"one of {recording.ppg_hz:.4g} rows a second, and by the heart rate there are about "
+            f"{hz:.3g}; allowed: {', '.join(TIME_UNITS)}. Give `time_unit`"
+            f"{', ' + ' or '.join(near) + ' fits' if near else ''}."
+        )
 
 
 def _counted_on(table: Table, names: tuple[str, ...], series: Series, say: Say) -> Series:
-    """The samples without the jumps of counters that run over."""
+    """The samples without the jumps of counters that run over, and without copies of channels."""
     columns = []
     for name, column in zip(names, series.values.T, strict=True):
         counted, range_of, times = unwrapped(column)
@@ -206,7 +235,12 @@ def _counted_on(table: Table, names: tuple[str, ...], series: Series, say: Say) 
                 f"{table.path.name}: {name} runs over at {range_of} {times} times and is counted "
                 "on; firmware has to push it so, too."
             )
-    return replace(series, values=np.stack(columns, axis=1))
+    values = np.stack(columns, axis=1)
+    again = copies(values)
+    for place, (other, factor) in again.items():
+        copied = f"{names[place]} is {names[other]} again, {factor:.4g} times it"
+        say(f"{table.path.name}: {copied}: left out.")
+    return replace(series, values=np.delete(values, [*again], axis=1))
 
 
 def _acceleration(
@@ -241,6 +275,10 @@ def _acceleration(
         series = replace(series, values=counts)
         last, half = numbers - 1, numbers // 2
         say(f"{own.path.name}: the acceleration has no signs: {last} is -1, {half} is {-half}.")
+    zero = without_zero(series.values)
+    if zero:
+        series = replace(series, values=series.values - zero)
+        say(f"{own.path.name}: the acceleration lies about {zero}, which is taken for its zero.")
     if recipe.acc_rate_hz:
         moved = replace(series, time_s=series.time_s + begin_s)
         signal = Signal(moved, recipe.acc_rate_hz, ())

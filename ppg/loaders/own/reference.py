@@ -29,16 +29,20 @@ from ppg.loaders.own.signals import (
     read_series,
     true_times,
 )
-from ppg.loaders.own.table import Base, Table
+from ppg.loaders.own.table import Base, Rows, Table
+from ppg.plausible import heart_rate_guess
 from ppg.row_times import UnclearTimesError, row_times
 from ppgnas.errors import DataError
 
 RR_S = (0.25, 3.0)  # the median of intervals
+LONGEST_RR_S, SHORTEST_RR_MS = 10.0, 100.0  # beyond them an interval is in the other unit
+MIXED = 0.02  # of the intervals, at least, in each of two units
 NO_INTERVAL = 65535.0  # as FIT and Bluetooth write it
 NO_VALUE = (255.0, NO_INTERVAL)
 LARGEST_ECG = 1e30
 SLOWEST_ECG_HZ = 50.0
 TOGETHER = 0.6  # of the rows have the time of the row before: more than rows written twice
+ODD_SHARE = 0.1  # of the values
 FEW_SHARE = 0.5  # of the windows with a heart rate, below which it is said
 TICK = "1/1024 s"  # as Bluetooth hands intervals over,
 RR_PER_S = {"s": 1.0, "ms": 1e-3, TICK: 1 / 1024}
@@ -95,6 +99,9 @@ def labels_of(
     if kind != "ecg" and _silent(table, name):
         say(f"{table.path.name}: {name} holds no heart rate in any row; read without a reference.")
         return None
+    if kind == "rr" and (beats := _times_of_beats(table, name, end_s)) is not None:
+        say(f"{table.path.name}: {name} holds the times of beats.")
+        table, columns = beats, replace(columns, time=None, hr_time=None)
     time = None if recipe.hr_rate_hz else (columns.hr_time or columns.time)
     given = recipe.hr_rate_hz if own_file else recipe.rate_hz
     slow = SLOWEST_REFERENCE_HZ if own_file and kind != "ecg" else SLOWEST_ROWS_HZ
@@ -111,6 +118,9 @@ def labels_of(
     moved_s = begin_s if own_file and time is None and name not in table.rows else 0.0
     series = replace(series, time_s=(clock.time_s + moved_s - origin_s) * _slope(recipe))
     if kind == "hr":
+        if (table.units.get(name) or name.split("_")[-1]).lower() == "hz":
+            say(f"{table.path.name}: {name} is in Hz: taken 60 times.")
+            series = replace(series, values=60 * series.values)
         labels = _of_rates(table.path, name, series, columns.hr_is, recipe.lag_s, end_s, say)
     elif kind == "rr":
         rr_s, stamp_s = _intervals(table, name, series, alone, say)
@@ -157,6 +167,23 @@ def labels_of(
 _KINDS = {"hr": "a heart rate", "rr": "intervals from beat to beat", "ecg": "an ECG"}
 
 
+def _times_of_beats(table: Table, name: str, end_s: float) -> Table | None:
+    """The table with the intervals of a column that holds times of beats, in s or ms, throughout a
+    signal of `end_s`; None if it does not."""
+    cells = table.numbers((name,))[name]
+    at = cells[np.isfinite(cells)]
+    if len(at) < 3 or np.diff(at).min() <= 0:
+        return None
+    for unit in (1.0, 1e-3):
+        fits = FEW_SHARE * end_s < at[-1] * unit < 1.1 * end_s
+        if fits and RR_S[0] <= float(np.median(np.diff(at))) * unit <= RR_S[1]:
+            rows = {**table.rows, name: Rows(at[1:] * unit)}
+            units = {**table.units, name: "s"}
+            cells_of = {**table.cells, name: np.diff(at) * unit}
+            return replace(table, cells=cells_of, rows=rows, units=units)
+    return None
+
+
 def _silent(table: Table, name: str) -> bool:
     """Whether a column holds nothing but what devices write for no value."""
     values = table.numbers((name,))[name]
@@ -197,6 +224,8 @@ def _by_size(table: Table, columns: Columns) -> Columns:
             return replace(columns, rr=name)
         if 30 <= median <= 220:
             return replace(columns, hr=name)
+        if any(_times_of_beats(table, name, values[-1] * unit) for unit in (1.0, 1e-3)):
+            return replace(columns, rr=name)
     raise DataError(
         f"{table.path}: none of its columns ({', '.join(table.names)[:200]}) is called as a heart "
         "rate, intervals or an ECG is; name it with `hr`, `rr` or `ecg`."
@@ -227,6 +256,14 @@ def _of_rates(
     else:  # windows lie on the clock of the PPG, whatever the lag of the instants
         start_s, lag = windows_of_signal(end_s), 0.0
         known = plausible(hr_bpm) if plausible(hr_bpm).any() else np.ones(len(hr_bpm), np.bool_)
+        odd = np.isfinite(hr_bpm) & ~known & (hr_bpm > 0) & ~np.isin(hr_bpm, NO_VALUE)
+        if odd.mean() > ODD_SHARE:
+            median = float(np.median(hr_bpm[odd]))
+            what = heart_rate_guess(median, "Give them in BPM, or leave them out.")
+            say(
+                f"{path.name}: {odd.sum()} of {len(odd)} values of {name} are no heart rate, as "
+                f"{median:.4g}, and are left out. {what}"
+            )
         every_s = float(np.median(np.diff(hr_s[known]))) if known.sum() > 1 else 0.0
         rare = HR_GAP_S < 1.5 * every_s and every_s <= SLOWEST_S
         if rare:
@@ -245,6 +282,10 @@ def _intervals(
     """`(intervals,)` seconds, and when each was told, on the clock of the PPG; None if alone."""
     rr = series.values[:, 0]
     fitting = (rr > 0) & (rr != NO_INTERVAL)
+    short, long = fitting & (rr < LONGEST_RR_S), fitting & (rr > SHORTEST_RR_MS)
+    if min(short.sum(), long.sum()) > MIXED * fitting.sum():
+        say(f"{table.path.name}: {name} is in s in {short.sum()} rows, in ms in {long.sum()}.")
+        rr = np.where(short, 1e3 * rr, rr)
     lost = int((~fitting).sum())
     if lost:
         more = "; what follows them may come too early" if alone else ""

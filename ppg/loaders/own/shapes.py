@@ -28,7 +28,10 @@ LOOKED = 200  # cells that tell a list
 SLOWEST_RATE_HZ = 0.01
 VAGUE = {"rate", "frequency", "freq"}  # of breaths, of a display ... where it stands in every row
 SHARED = 0.8  # of the windows, the others end where another recording begins
-FEWEST_SHARED = 8  # samples of two windows that overlap
+FEWEST_SHARED = 8  # samples of two windows that overlap,
+FEWEST_SCALED, LONGEST_SCALED = 32, 4096  # or where each has a scale of its own; of a window
+FEWEST_WINDOWS = 3
+RESOLVED = 50.0  # times its rounding a window changes
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RATE = re.compile(rf"({_NUMBER})\s*(k?hz)?", re.IGNORECASE)
 _SAMPLE = rf"(?:{_NUMBER}|[Nn]a[Nn]|None|null)"
@@ -107,17 +110,18 @@ def _alone(column: NDArray[Any] | list[str]) -> str | None:
     return known.pop() if len(known) == 1 else None
 
 
-def _joined(cells: Cells) -> Cells:
+def _joined(given: Cells) -> Cells:
     """Numbered columns of one name as one column of lists."""
     groups: dict[str, list[str]] = {}
+    cells = dict(given)
     for name in cells:
         match = _NUMBERED.fullmatch(name)
         if match and match[1]:
             groups.setdefault(match[1], []).append(name)
     for name, members in groups.items():
         if len(members) >= FEWEST_OF_A_PACKET and name not in cells:
-            lists = [" ".join(row) for row in zip(*(cells[m] for m in members), strict=True)]
-            cells = {n: c for n, c in cells.items() if n not in members} | {name: lists}
+            lists = [" ".join(row) for row in zip(*(cells.pop(m) for m in members), strict=True)]
+            cells[name] = lists
     return cells
 
 
@@ -127,12 +131,16 @@ def _laid_out(table: Table, cells: Cells) -> Table:
         return table
     parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
     shared = {name: _shared(rows) for name, rows in parts.items()}
+    scaled = {}
     for name, both in shared.items():
         if both:
             parts[name] = [
                 row if row[-both:] != after[:both] else row[:-both]
                 for row, after in zip(parts[name], [*parts[name][1:], []], strict=True)
             ]
+        elif (one := _of_one_scale(parts[name])) is not None:
+            parts[name], shared[name] = one
+            scaled[name] = ", each window of a scale of its own, which is taken off,"
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
     found: dict[str, list[str]] = {}
     for name, column in cells.items():
@@ -145,7 +153,11 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             out += row + [""] * (size - len(row))
     notes = [f"{', '.join(lists)} hold packets of up to {max(sizes)} samples."]
     if any(shared.values()):
-        told = ", ".join(f"{both} samples of {name}" for name, both in shared.items() if both)
+        told = ", ".join(
+            f"{both} samples of {name}{scaled.get(name, '')}"
+            for name, both in shared.items()
+            if both
+        )
         notes = [
             f"its rows are windows that share {told} with the next: each is read once, where a "
             "window begins. If a heart rate is a window's mean, give --hr-is window."
@@ -157,12 +169,46 @@ def _laid_out(table: Table, cells: Cells) -> Table:
 
 def _shared(rows: list[list[str]]) -> int:
     """Samples at the end of each list with which the next one begins, 0 if there are none."""
-    first, second = (rows * 2)[:2]
+    if len(rows) < FEWEST_WINDOWS:
+        return 0
+    first, second = rows[:2]
     for count in range(min(len(first), len(second)) - 1, FEWEST_SHARED - 1, -1):
-        if first[-count:] == second[:count]:
+        if first[-count] == second[0] and first[-count:] == second[:count]:
             alike = [a[-count:] == b[:count] for a, b in pairwise(rows)]
-            return count if len(rows) > 2 and sum(alike) > SHARED * len(alike) else 0
+            return count if sum(alike) > SHARED * len(alike) else 0
     return 0
+
+
+def _of_one_scale(rows: list[list[str]]) -> tuple[list[list[str]], int] | None:
+    """Windows that overlap once the scale and the level of each, as where each was normalised, are
+    those of the one before, without what the next one has; and how many samples that is."""
+    size = len(rows[0])
+    if len(rows) < FEWEST_WINDOWS or size > LONGEST_SCALED or {*map(len, rows)} != {size}:
+        return None
+    windows = np.array([[float(cell) for cell in row] for row in rows])
+    digits = max((len(cell.partition(".")[2]) for cell in rows[0] if "e" not in cell), default=0)
+    rounding = max(0.1**digits, 1e-6 * float(np.ptp(windows[0])))
+
+    def fit(at: int, both: int) -> tuple[float, float] | None:
+        """Factor and level that make the next window's begin of this one's end."""
+        here, after = windows[at, -both:], windows[at + 1, :both]
+        off, off_after = here - here.mean(), after - after.mean()
+        factor = float(off @ off_after) / max(float(off @ off), 1e-30)
+        near = np.abs(off_after - factor * off).max() <= rounding * (1 + abs(factor))
+        told = np.ptp(after) > RESOLVED * rounding
+        return (factor, float(after.mean() - factor * here.mean())) if near and told else None
+
+    both = next((n for n in range(size - 1, FEWEST_SCALED - 1, -1) if fit(0, n)), 0)
+    fits = [fit(at, both) for at in range(len(rows) - 1)] if both else []
+    if not both or sum(map(bool, fits)) <= SHARED * len(fits):
+        return None
+    factor, level, found = 1.0, 0.0, []
+    for window, after in zip(windows, [*fits, None], strict=True):
+        whole = (window - level) / factor
+        found.append([f"{sample:.7g}" for sample in (whole[:-both] if after else whole)])
+        if after:
+            factor, level = after[0] * factor, after[0] * level + after[1]
+    return found, both
 
 
 def _are_lists(column: list[str]) -> bool:

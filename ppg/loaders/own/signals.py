@@ -164,7 +164,7 @@ def _by_counter(
     """`(rows,)` places of rows that have a rate and no times: a counter tells which are lost."""
     for name in filter(_counts, table.names):
         values = table.numbers((name,))[name]
-        place = _counted(values) if len(values) == rows else None
+        place = _places(values) if len(values) == rows else None
         if place is not None and place[-1] >= rows and np.diff(place).max() <= LONGEST_GAP_S * hz:
             lost = int(place[-1]) + 1 - rows
             say(f"{table.path.name}: {counted(lost, 'row is', 'rows are')} lost by {name}.")
@@ -187,6 +187,17 @@ def _counted(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
         whole = np.unwrap(whole, period=range_of)
     steps = np.diff(whole)
     return whole - whole[0] if steps.min() >= 1 and (steps == 1).mean() >= COUNTED else None
+
+
+def _places(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """As `_counted`, also by a counter of packets, which is one in all rows of each."""
+    first = np.append(0, np.flatnonzero(np.diff(values) != 0) + 1)
+    sizes = np.diff(np.append(first, len(values)))
+    size = int(np.median(sizes))
+    place = _counted(values[first]) if (sizes == size).mean() >= COUNTED else None
+    if place is None:
+        return None
+    return np.repeat(size * place - first, sizes) + np.arange(len(values))
 
 
 def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:

@@ -33,7 +33,7 @@ _EMPTY = {
 _POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+\.\d+")
 _HEX = re.compile(r"(0[xX])?([0-9a-fA-F]{1,16})")
 _HEX_DIGITS = 4  # at least, of a number without 0x
-_WITH_UNIT = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([a-zA-Z\u00b5%]+(?:/\w+)?)")
+_WITH_UNIT = re.compile(r"([+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*((?:1?/)?[a-zA-Z\u00b5%]+(?:/\w+)?)")
 
 
 @dataclass(frozen=True)
@@ -231,9 +231,10 @@ class Table:
                 cells = ["" if cell.strip() in words else cell for cell in cells]
             if (numbers := _of_hex([cell.strip() for cell in cells])) is not None:
                 return numbers
-            parts = [_WITH_UNIT.fullmatch(cell) for cell in cells if cell.strip()]
-            if len({found and found[2] for found in parts}) == 1 and parts[0]:
-                cells = [cell.replace(parts[0][2], "") for cell in cells]
+            parts = [_WITH_UNIT.fullmatch(cell.strip()) for cell in cells]
+            known = [one for one, cell in zip(parts, cells, strict=True) if cell.strip()]
+            if len({one and one[2].lower() for one in known}) == 1 and known[0]:
+                cells = [one[1] if one else "" for one in parts]
             return np.array([self._number(i, name, point(c)) for i, c in enumerate(cells)])
 
     def _number(self, row: int, name: str, cell: str) -> float:

@@ -315,8 +315,10 @@ def _separator(lines: list[str]) -> str:
         counts = Counter(line.count(separator) for line in rows)
         most, lines_of = counts.most_common(1)[0]
         if most and lines_of >= 0.8 * len(rows):
-            # One number with a decimal comma a line is no row of two cells.
-            alone = separator == "," and most == 1 and "," not in lines[0]
+            # One number with a decimal comma a line is no row of two cells, whose names
+            # would stand right above.
+            first = next((i for i, x in enumerate(lines) if _NUMBER.fullmatch(x.strip())), 0)
+            alone = separator == "," and most == 1 and "," not in lines[max(first - 1, 0)]
             if not (alone and all(_NUMBER.fullmatch(line.strip()) for line in rows[1:])):
                 return separator
             return ";"

@@ -13,8 +13,9 @@ CRYSTALS = {
     "us": "1/32768",
     "ms": "1/1024",
 }  # s, ticks of a watch's crystal, by what they resemble
-TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "1/32768": 1 / 32768,
-              "1/1024": 1 / 1024}  # fmt: skip
+_TICKS = (32768, 1024, 100, 128, 256, 512, 2048, 16384)  # a second
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0,
+              **{f"1/{ticks}": 1 / ticks for ticks in _TICKS}}  # fmt: skip
 FASTEST_PPG_HZ = 600.0
 STANDARD_GRAVITY = 9.80665
 SET = 2e-4  # of a rate, around which it is the one that was set
@@ -25,7 +26,7 @@ _SPELT = {
     "sec": "s", "secs": "s", "second": "s", "seconds": "s", "msec": "ms", "msecs": "ms",
     "millisec": "ms", "milliseconds": "ms", "millisecond": "ms", "\u00b5s": "us", "usec": "us",
     "microseconds": "us", "nsec": "ns", "nanoseconds": "ns", "millis": "ms", "micros": "us",
-    "nanos": "ns", "minutes": "min", "minute": "min", "1/32768 s": "1/32768", "1/1024 s": "1/1024",
+    "nanos": "ns", "minutes": "min", "minute": "min",
 }  # fmt: skip
 _PER_G = {
     "g": 1.0, "mg": 1000.0, "milli g": 1000.0, "m/s2": STANDARD_GRAVITY, "ms-2": STANDARD_GRAVITY,
@@ -37,7 +38,7 @@ _OF_A_G = re.compile(r"1/(\d+) ?g")
 def time_unit(named: str) -> str | None:
     """A unit of time as a header spells it; None where it is none."""
     word = named.strip().lower()
-    word = _SPELT.get(word, word)
+    word = _SPELT.get(word, word.removesuffix(" s"))
     return word if word in TIME_UNITS else None
 
 

@@ -108,6 +108,14 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
     assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
 
 
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.25])
+def test_a_copy_of_a_channel(factor: float) -> None:
+    whole = _with()
+    ((kind, message),) = channel_warnings(_with(factor * whole.ppg[:, 0] + 7, _pulse()))
+    assert kind == "copy" and message.startswith(f"PPG channel 2 is channel 1 again, {factor:g}")
+    assert message.endswith("leave it out with --channels 1,3")
+
+
 @pytest.mark.parametrize(("late_s", "others"), [(0.5, 0), (-0.4, 1), (0.36, 2)])
 def test_a_channel_that_is_late_is_not_inverted(late_s: float, others: int) -> None:
     channels = [_pulse(seed=seed) for seed in range(others)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ppg.inspection.inspection import inspect
+from ppg.inspection.signals import reference_fault
 from tests.ppg.inspection.wrists import wandering as _recording
 
 
@@ -234,3 +235,26 @@ def test_rows_that_are_missing_from_short_recordings(seconds: float, lost: float
     found = inspect([replace(right, ppg=right.ppg[kept])])
     said = " ".join(c.message for c in found.warnings)
     assert "rows are missing without a trace" in said or "are rows missing?" in said
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.0, 3.9])
+def test_a_rate_that_is_twice_what_it_is(times: float) -> None:
+    """Labels in the rows of the PPG go with its rate, so that no clock tells it."""
+    right = _recording(seconds=400)
+    start_s = right.window_start_s / times
+    wrong = replace(right, ppg_hz=50 * times, acc=None, acc_hz=None, window_start_s=start_s)
+    said = reference_fault(wrong)
+    assert bool(said) == (times != 1)
+    if said:
+        told_hz = float(said.split("about ")[1].split(" Hz")[0])
+        assert told_hz == pytest.approx(50, rel=0.06)
+        assert f"times as {'fast' if times > 1 else 'slow'} as the heart rate" in said
+        assert f"rather than {50 * times:g}" in said
+
+
+def test_an_overtone_is_no_wrong_rate() -> None:
+    right = _recording(seconds=400)
+    phase = np.interp(np.arange(len(right.ppg)) / 50, right.window_start_s + 4, right.hr_bpm)
+    beat = 2 * np.pi * np.cumsum(phase / 60 / 50)
+    light = 0.6 * np.cos(beat) + np.cos(2 * beat)
+    assert reference_fault(replace(right, ppg=light[:, None].astype(np.float32))) == ""

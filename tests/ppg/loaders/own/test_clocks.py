@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,17 @@ def test_a_reference_in_whole_minutes(tmp_path: Path, every: int) -> None:
     )
     true = 60 + 20 * np.sin((recording.window_start_s + 4) / 60)
     assert every == 60 or np.abs(recording.hr_bpm - true)[finite].max() < 1.5
+
+
+@pytest.mark.parametrize("ticks", [512, 256])
+def test_ticks_that_the_labels_tell(ticks: int, tmp_path: Path) -> None:
+    """Whole numbers of no unit are not taken for ms where beats and labels say otherwise."""
+    at_s = np.arange(50 * 300) / 50
+    bpm = 90 + 20 * np.sin(at_s / 15)
+    light = np.sin(2 * np.pi * np.cumsum(bpm / 60 / 50))
+    rows = zip((at_s * ticks).astype(int), light, bpm, strict=True)
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["n,green,hr", *(f"{t},{v:.3f},{h:.0f}" for t, v, h in rows)]))
+    columns = Columns(("green",), hr="hr", time="n")
+    assert f"Give `time_unit`, 1/{ticks} fits." in refusal(path, columns)
+    assert read_own(path, replace(columns, time_unit=f"1/{ticks}")).ppg_hz == 50

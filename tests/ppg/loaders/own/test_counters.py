@@ -35,12 +35,13 @@ def _file(folder: Path, name: str, time: NDArray[np.float64]) -> Path:
         ("ms", 1e3, 2**16),
         ("micros", 1e6, 2**24),
         ("time_ms", 1e3, 1000),
+        ("t", 1, 86400),
     ],
 )
 def test_a_counter_that_runs_over_is_counted_on(
     tmp_path: Path, name: str, per_s: float, modulo: float
 ) -> None:
-    time = np.arange(HZ * SECONDS) / HZ + 7.3
+    time = np.arange(HZ * SECONDS) / HZ + (7.3 if modulo < 86400 else 86300)
     said: list[str] = []
     path = _file(tmp_path, name, (time * per_s) % modulo)
     recording = read_own(path, Columns(), say=said.append)
@@ -48,6 +49,15 @@ def test_a_counter_that_runs_over_is_counted_on(
     assert recording.duration_s == pytest.approx(SECONDS, abs=0.05)
     assert np.nanmean(recording.hr_bpm) == pytest.approx(72)
     assert any(f"begins anew every {modulo / per_s:g} s and is counted on" in one for one in said)
+
+
+def test_rows_lost_where_a_counter_runs_over(tmp_path: Path) -> None:
+    time = np.delete(np.arange(HZ * SECONDS) / HZ, np.s_[3000:3300])  # over the first of two times
+    path = tmp_path / "a.csv"
+    rows = zip(1e3 * time % 2**16, np.sin(7.5 * time), strict=True)
+    path.write_text("\n".join(["time_ms,green", *(f"{t:.0f},{v:.4f}" for t, v in rows)]))
+    recording = read_own(path, Columns())
+    assert recording.gaps == (pytest.approx((59.98, 66.0)),)
 
 
 def test_what_goes_back_by_something_else_is_refused(tmp_path: Path) -> None:
@@ -96,6 +106,15 @@ def test_a_counter_of_rows_tells_which_are_lost(
     ((begin_s, end_s),) = recording.gaps
     assert (begin_s, end_s) == pytest.approx((4999 / HZ, 5100 / HZ))
     assert any(("counts rows" if time else f"100 rows are lost by {name}") in one for one in said)
+
+
+def test_a_counter_of_packets_tells_which_are_lost(tmp_path: Path) -> None:
+    at = np.delete(np.arange(9000), np.s_[5000:5100])
+    path = tmp_path / "a.csv"
+    rows = zip(at // 25 % 256, np.sin(7.5 * at / HZ), strict=True)
+    path.write_text("\n".join(["seq,green", *(f"{n},{v:.4f}" for n, v in rows)]))
+    recording = read_own(path, Columns(), rate_hz=HZ)
+    assert recording.gaps == (pytest.approx((4999 / HZ, 5100 / HZ)),)
 
 
 @pytest.mark.parametrize("name", ["sample", "frame_no", "Row Index"])

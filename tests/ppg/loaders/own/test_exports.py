@@ -185,6 +185,34 @@ def test_acceleration_without_its_signs(tmp_path: Path, bits: int, counts: int) 
     assert any(f"has no signs: {2**bits - 1} is -1" in one for one in notes)
 
 
+@pytest.mark.parametrize(("bits", "counts"), [(12, 512), (16, 8192), (8, 32), (10, 102)])
+def test_acceleration_about_the_middle_of_a_range(tmp_path: Path, bits: int, counts: int) -> None:
+    table, notes = made_table(), list[str]()
+    axes = ("ax", "ay", "az")
+    right = np.stack([np.round(table[axis] * counts) for axis in axes])
+    table |= {axis: 2 ** (bits - 1) + one for axis, one in zip(axes, right, strict=True)}
+    given = {"acc_per_g": counts} if counts == 102 else {}
+    found = read_own(write(tmp_path / "a.csv", table), ANY, say=notes.append, **given)
+    assert found.acc is not None
+    np.testing.assert_allclose(found.acc.T, right / counts, atol=1e-3)
+    assert any(
+        f"lies about {2 ** (bits - 1)}, which is taken for its zero" in one for one in notes
+    )
+    if given:
+        assert "is 102; allowed: g" in refusal(tmp_path / "a.csv", ANY)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.37])
+def test_a_channel_that_is_a_copy_is_left_out(tmp_path: Path, factor: float) -> None:
+    table, notes = made_table(), list[str]()
+    noise = np.random.default_rng(0).standard_normal((2, len(table["t"])))
+    table["green"] = np.round(table.pop("green") * 100 + 9 * noise[0])
+    copy = {"green_2": np.round(factor * table["green"]), "green_3": table["green"] + noise[1]}
+    read_own(write(tmp_path / "a.csv", table | copy), ANY, say=notes.append)
+    (said,) = (one for one in notes if "left out" in one)
+    assert "green_2 is green again, " in said
+
+
 @pytest.mark.parametrize(
     ("names", "ppg"),
     [
@@ -327,6 +355,12 @@ def test_acceleration_in_lists_of_json(tmp_path: Path, form: str) -> None:
     right = read_own(write(tmp_path / "a.csv", table), Columns())
     assert found.acc is not None and right.acc is not None and found.acc_hz == 50
     np.testing.assert_allclose(found.acc, right.acc, atol=1e-5)
+
+
+def test_acceleration_without_gravity_comes_last() -> None:
+    linear, whole = ([f"{kind}_{axis}" for axis in "xyz"] for kind in ("linear_acc", "acc"))
+    assert guess(["t", "ppg", *linear, *whole]).acc == tuple(whole)
+    assert guess(["t", "ppg", *linear]).acc == tuple(linear)
 
 
 @pytest.mark.parametrize("axes", ["acc_0 acc_1 acc_2", "Acc1 Acc2 Acc3", "x-axis y-axis z-axis"])

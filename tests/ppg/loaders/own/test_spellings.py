@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.devices.made import zipped
 from tests.ppg.loaders.own.raw import (
     AXES,
+    BEATS,
     HR,
     HZ,
     NOON,
@@ -145,7 +147,7 @@ def _windows() -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "normalised"])
 def test_windows_that_share_samples_are_one_signal(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +156,11 @@ def test_windows_that_share_samples_are_one_signal(
     if form == "csv":
         pairs = zip(windows["ppg"], windows["hr"], strict=True)
         made = "ppg,hr\n" + "".join(f'"{samples}",{rate}\n' for samples, rate in pairs)
-    elif form == "json":
+    elif form in ("json", "normalised"):
+        if form == "normalised":
+            ppg_of = np.array(windows["ppg"])
+            ppg_of = (ppg_of - ppg_of.mean(1, keepdims=True)) / ppg_of.std(1, keepdims=True)
+            windows["ppg"] = np.round(ppg_of, 3).tolist()
         names = ("ppg", "hr")
         rows_of = zip(*windows.values(), strict=True)
         made = json.dumps([dict(zip(names, row, strict=True)) for row in rows_of])
@@ -162,10 +168,15 @@ def test_windows_that_share_samples_are_one_signal(
         pyarrow, parquet = (pytest.importorskip(f"pyarrow{sub}") for sub in ("", ".parquet"))
         parquet.write_table(pyarrow.table(windows), tmp_path / "made")
         made = (tmp_path / "made").read_bytes()
-    told = Form({f"a.{form}": made}, ("--rate", str(HZ), "--hr-is", "window"), "", False)
+    ending = "json" if form == "normalised" else form
+    told = Form({f"a.{ending}": made}, ("--rate", str(HZ), "--hr-is", "window"), "", False)
     (recording,), notes = converted(told, tmp_path, capsys)
     check(recording, told)
     assert recording.duration_s == pytest.approx(88) and "share 300 samples of ppg" in notes
+    assert ("each window of a scale of its own" in notes) == (form == "normalised")
+    if form == "normalised":
+        left = np.corrcoef(recording.ppg[:, 0], PPG[: len(recording.ppg)])[0, 1]
+        assert left > 0.9999
 
 
 @pytest.mark.parametrize(
@@ -224,9 +235,17 @@ def test_times_that_are_words_here_and_there(
     check(converted(form, tmp_path, capsys)[0][0], form)
 
 
-def test_a_rate_above_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    head = '# OpenSignals Text File Format\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n'
-    text = columns(f"{head}# EndOfHeader\nPPG,HR", p=ppg, h=hr)
+@pytest.mark.parametrize(
+    "head",
+    [
+        '# OpenSignals\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n# EndOfHeader\n',
+        "Start: 2024-05-31 12:00:00\nfs: 50\n",
+    ],
+)
+def test_a_rate_above_the_rows(
+    head: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = columns(f"{head}PPG,HR", p=ppg, h=lambda i: f"{HR[i]:.0f}")
     form = Form({"a.txt": text}, acceleration=False)
     (recording,), notes = converted(form, tmp_path, capsys)
     check(recording, form)
@@ -263,6 +282,47 @@ def test_few_words_among_numbers_are_no_measurement(
     ((begin_s, end_s),) = recording.gaps
     assert 39.9 < begin_s < 40.1 and 40.9 < end_s < 41.1
     assert f"ppg is '{word}' in 50 rows: read as empty" in notes
+
+
+def _mixed(row: int) -> str:
+    return f"{60 / HR[row * HZ]:.3f}" if row % 2 else f"{60000 / HR[row * HZ]:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("hr", lambda i: f"{HR[i * HZ]:.0f}{' bpm' if i % 3 else 'BPM'}", ""),
+        ("hr", lambda i: f"{HR[i * HZ]:.0f} 1/min", ""),
+        ("hr", lambda i: f"{HR[i * HZ]:.0f}/min", ""),
+        ("hr_hz", lambda i: f"{HR[i * HZ] / 60:.4f}", "hr_hz is in Hz: taken 60 times"),
+        ("rr", _mixed, "rr is in s in 45 rows, in ms in 45"),
+        ("hr", lambda i: f"{HR[i * HZ] / (1 if i < 55 else 60):.2f}", "It looks like Hz"),
+    ],
+)
+def test_spellings_of_a_heart_rate(
+    name: str,
+    cell: Callable[[int], str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reference = f"t,{name}\n" + "".join(f"{i},{cell(i)}\n" for i in range(90))
+    light = columns("t,ppg", t=lambda i: str(TIME_S[i]), p=ppg)
+    form = Form({"a.csv": light, "b.csv": reference}, ("--hr-csv", "b.csv"), acceleration=False)
+    (recording,), notes = converted(form, tmp_path, capsys)
+    assert said in notes
+    if name != "hr" or not said:
+        check(recording, form, off_bpm=1.0)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_times_of_beats(unit: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    light = columns("t,ppg", t=lambda i: str(TIME_S[i]), p=ppg)
+    beats = "r_peaks\n" + "".join(f"{at / unit:.3f}\n" for at in BEATS)
+    form = Form({"a.csv": light, "b.csv": beats}, ("--hr-csv", "b.csv"), acceleration=False)
+    (recording,), notes = converted(form, tmp_path, capsys)
+    check(recording, form, off_bpm=1.0)
+    assert "r_peaks holds the times of beats" in notes
 
 
 def test_breaths_a_minute_are_no_heart_rate() -> None:
