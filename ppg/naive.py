@@ -134,11 +134,7 @@ def at_rest(recording: Recording) -> NDArray[np.bool_]:
 
 def rate_by_labels(recording: Recording, found: Spectra) -> float | None:
     """Samples a second where the beats of the PPG are those of labels, which stand in its rows, at
-    twice to ten times the rate that is said, or as much less; None where it may be right.
-
-    Args:
-        found: its spectra at that rate.
-    """
+    twice to ten times the rate that is said, or as much less; None where it may be right."""
     place = found.at(recording.window_start_s)
     used = recording.usable & (place >= 0)
     bpm = recording.hr_bpm[used]

@@ -73,12 +73,8 @@ def no_value_words(values: NDArray[np.floating[Any]]) -> str:
 
 
 def copies(values: NDArray[np.floating[Any]]) -> dict[int, tuple[int, float]]:
-    """Which channels of `(samples, channels)` are one before them, but for a factor, a level and
-    rounding: two sensors have noise of their own.
-
-    Returns:
-        Place of a channel -> place of the other, and the factor.
-    """
+    """Places of channels of `(samples, channels)` that are one before them but for a factor, a
+    level and rounding, which no two sensors are -> its place and the factor."""
     columns = values.T.astype(np.float64)
     spans = np.ptp(columns, axis=1)
     found: dict[int, tuple[int, float]] = {}
@@ -314,7 +310,7 @@ def unwrapped(values: Samples) -> tuple[Samples, int, int]:
     sizes = np.abs(steps)
     span = float(np.ptp(values)) if len(values) else 0.0
     at = np.flatnonzero(sizes > ACROSS * span)
-    if not len(at) or span == 0:
+    if not 0 < len(at) < ACROSS * len(steps):  # what jumps at each step is light of two kinds
         return values, 0, 0
     bits = int(np.ceil(np.log2(span + 1)))
     if not (BITS[0] <= bits <= BITS[1] and (values == np.rint(values)).all()):

@@ -41,6 +41,7 @@ ALONE = 10.0  # times as large as the steps around it
 FEWEST_JUMPS = 3
 FEWEST_MARKED = 10  # samples
 STILL_S = 2.0  # of equal samples
+IN_TURNS = 0.95  # of the steps go back; of noise 0.67
 HALF_S = 120.0  # of a recording, for its halves to be judged
 AWAY = 10.0  # pulses; a channel so far from 0 never is 0
 
@@ -271,6 +272,15 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
             f"runs over at {range_of} {times} times, which networks read as jumps: count it on "
             f"(numpy.unwrap(ppg, axis=0, period={range_of}); data convert of tables does)",
         )
+    jump = np.diff(values)
+    if np.mean(jump[1:] * jump[:-1] < 0) > IN_TURNS:
+        one, other = (np.median(values[start::2]) for start in (0, 1))
+        yield (
+            "in turns",
+            f"is at {one:.6g} and {other:.6g} in turns, as where two lights, or light and none, "
+            "share a column: give each a column of its own, at half the rate",
+        )
+        return
     trace = band_pass(values[:, None], hz)[:, 0]
     size = 3 * float(np.median(np.abs(trace - np.median(trace))))  # about from top to bottom
     if size == 0:

@@ -178,9 +178,8 @@ def _times_of_beats(table: Table, name: str, end_s: float) -> Table | None:
         fits = FEW_SHARE * end_s < at[-1] * unit < 1.1 * end_s
         if fits and RR_S[0] <= float(np.median(np.diff(at))) * unit <= RR_S[1]:
             rows = {**table.rows, name: Rows(at[1:] * unit)}
-            units = {**table.units, name: "s"}
             cells_of = {**table.cells, name: np.diff(at) * unit}
-            return replace(table, cells=cells_of, rows=rows, units=units)
+            return replace(table, cells=cells_of, rows=rows)
     return None
 
 

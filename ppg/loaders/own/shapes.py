@@ -131,7 +131,7 @@ def _laid_out(table: Table, cells: Cells) -> Table:
         return table
     parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
     shared = {name: _shared(rows) for name, rows in parts.items()}
-    scaled = {}
+    scaled = ""
     for name, both in shared.items():
         if both:
             parts[name] = [
@@ -140,7 +140,7 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             ]
         elif (one := _of_one_scale(parts[name])) is not None:
             parts[name], shared[name] = one
-            scaled[name] = ", each window of a scale of its own, which is taken off,"
+            scaled = ", each of a scale of its own, which is taken off"
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
     found: dict[str, list[str]] = {}
     for name, column in cells.items():
@@ -153,14 +153,10 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             out += row + [""] * (size - len(row))
     notes = [f"{', '.join(lists)} hold packets of up to {max(sizes)} samples."]
     if any(shared.values()):
-        told = ", ".join(
-            f"{both} samples of {name}{scaled.get(name, '')}"
-            for name, both in shared.items()
-            if both
-        )
+        told = ", ".join(f"{n} samples of {name}" for name, n in shared.items() if n)
         notes = [
-            f"its rows are windows that share {told} with the next: each is read once, where a "
-            "window begins. If a heart rate is a window's mean, give --hr-is window."
+            f"its rows are windows that share {told} with the next{scaled}: each is read once, "
+            "where a window begins. If a heart rate is a window's mean, give --hr-is window."
         ]
     line = np.repeat(table.line, sizes)
     told_of = [f"{table.path.name}: {note}" for note in notes]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppg.inspection.channels import channel_warnings
+from ppg.inspection.channels import channel_warnings, sample_faults
 from ppg.inspection.inspection import inspect
 from ppg.inspection.notes import faults
 from ppg.inspection.signals import signal_warnings
+from ppg.plausible import unwrapped
 from ppg.recording import Recording, channels_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _LABELS, _recording
@@ -106,6 +107,15 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
     assert kind == "inverted" and message.endswith(f"turn it over with --channels {said}")
     assert list(channel_warnings(recording.with_channels(channels_of(said)))) == []
     assert list(channel_warnings(recording.with_channels((-1,)))) == []  # alone it may be
+
+
+@pytest.mark.parametrize("level", [0.0, 1500.0])
+def test_two_lights_in_turns(level: float) -> None:
+    light = 1000 + _recording().ppg[:, 0]
+    light[1::2] = level + 0.1 * light[1::2]
+    assert unwrapped(np.round(light.astype(np.float64)))[2] == 0
+    ((kind, said),) = sample_faults(np.round(light), 50.0)
+    assert kind == "in turns" and "share a column: give each a column of its own" in said
 
 
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.25])

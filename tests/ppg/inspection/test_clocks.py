@@ -242,7 +242,9 @@ def test_a_rate_that_is_twice_what_it_is(times: float) -> None:
     """Labels in the rows of the PPG go with its rate, so that no clock tells it."""
     right = _recording(seconds=400)
     start_s = right.window_start_s / times
-    wrong = replace(right, ppg_hz=50 * times, acc=None, acc_hz=None, window_start_s=start_s)
+    bpm = np.interp((start_s + 4) * times, right.window_start_s + 4, right.hr_bpm)
+    rate = {"ppg_hz": 50 * times, "acc": None, "acc_hz": None}
+    wrong = replace(right, **rate, window_start_s=start_s, hr_bpm=bpm)
     said = reference_fault(wrong)
     assert bool(said) == (times != 1)
     if said:

@@ -173,7 +173,7 @@ def test_windows_that_share_samples_are_one_signal(
     (recording,), notes = converted(told, tmp_path, capsys)
     check(recording, told)
     assert recording.duration_s == pytest.approx(88) and "share 300 samples of ppg" in notes
-    assert ("each window of a scale of its own" in notes) == (form == "normalised")
+    assert ("each of a scale of its own" in notes) == (form == "normalised")
     if form == "normalised":
         left = np.corrcoef(recording.ppg[:, 0], PPG[: len(recording.ppg)])[0, 1]
         assert left > 0.9999
