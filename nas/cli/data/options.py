@@ -91,7 +91,7 @@ def _options(
     time_unit: Annotated[
         Text,
         typer.Option(
-            help="s, ms, us, ns, min, 1/1024 or 1/32768 (s, of a crystal), of all time columns; "
+            help="s, ms, us, ns, min, 1/1024, 1/32768 ... (s, ticks), of all time columns; "
             "default: as found."
         ),
     ] = None,

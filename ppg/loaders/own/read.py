@@ -200,7 +200,7 @@ def _recording(
 
 
 def _check_ticks(table: Table, columns: Columns, recording: Recording) -> None:
-    """Refuse a unit of whole numbers that nobody named, where beats and labels tell another one."""
+    """Refuse a unit of whole numbers that nobody named, where labels tell another one."""
     name = columns.time or ""
     named = columns.time_unit or time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     if named or recording.started or name not in table.cells:

@@ -243,8 +243,8 @@ def test_a_rate_that_is_twice_what_it_is(times: float) -> None:
     right = _recording(seconds=400)
     start_s = right.window_start_s / times
     bpm = np.interp((start_s + 4) * times, right.window_start_s + 4, right.hr_bpm)
-    rate = {"ppg_hz": 50 * times, "acc": None, "acc_hz": None}
-    wrong = replace(right, **rate, window_start_s=start_s, hr_bpm=bpm)
+    bare = replace(right, ppg_hz=50 * times, acc=None, acc_hz=None)
+    wrong = replace(bare, window_start_s=start_s, hr_bpm=bpm)
     said = reference_fault(wrong)
     assert bool(said) == (times != 1)
     if said:
