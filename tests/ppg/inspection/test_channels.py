@@ -113,7 +113,7 @@ def test_an_inverted_channel(channels: tuple[int, ...], said: str) -> None:
 def test_two_lights_in_turns(level: float) -> None:
     light = 1000 + _recording().ppg[:, 0]
     light[1::2] = level + 0.1 * light[1::2]
-    assert unwrapped(np.round(light.astype(np.float64)))[2] == 0
+    assert unwrapped(np.asarray(np.round(light), np.float64))[2] == 0
     ((kind, said),) = sample_faults(np.round(light), 50.0)
     assert kind == "in turns" and "share a column: give each a column of its own" in said
 
