@@ -205,6 +205,8 @@ def _check_ticks(table: Table, columns: Columns, recording: Recording) -> None:
     named = columns.time_unit or time_unit(table.units.get(name, "")) or time_unit_of_name(name)
     if named or recording.started or name not in table.cells:
         return
+    if any(":" in cell for cell in table.texts(name)):  # minutes and seconds
+        return
     ticks = table.numbers((name,))[name]
     if (ticks % 1 != 0).any():
         return

@@ -178,7 +178,7 @@ def test_channels_lag_and_drift_are_corrected(
     np.testing.assert_allclose(found.window_start_s, published_s * 1.002 - 0.5)
     capsys.readouterr()
     assert leave("data", "inspect", str(source)) == 0
-    assert "inverted: synthetic/" in capsys.readouterr().out
+    assert "is channel 1 again, -1 times it" in capsys.readouterr().out
     assert leave("data", "inspect", str(source), "--channels", "1,-2") == 0
     assert "inverted" not in capsys.readouterr().out
     for wrong, said in (
