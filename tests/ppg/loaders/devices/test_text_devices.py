@@ -60,8 +60,8 @@ def test_polar_sensor_logger(tmp_path: Path) -> None:
 
     files = {
         "x_PPG.txt": ["Phone timestamp;sensor timestamp [ns];channel 0;channel 1;ambient "]
-        + [f"{stamp(t)};{int(t * 1e9)};{v:.0f};{v + 9:.0f};0"
-           for t, v in zip(s.time_of(50), s.ppg(50), strict=True)],
+        + [f"{stamp(t)};{int(t * 1e9)};{v:.0f};{v + i % 40:.0f};0"
+           for i, (t, v) in enumerate(zip(s.time_of(50), s.ppg(50), strict=True))],
         "x_ACC.txt": ["Phone timestamp;sensor timestamp [ns];X [mg];Y [mg];Z [mg]"]
         + [f"{stamp(t)};{int(t * 1e9)};{a[0]:.0f};{a[1]:.0f};{a[2]:.0f}"
            for t, a in zip(s.time_of(25), 1000 * s.acc(25), strict=True)],
