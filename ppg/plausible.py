@@ -76,6 +76,7 @@ def copies(values: NDArray[np.floating[Any]]) -> dict[int, tuple[int, float]]:
     """Places of channels of `(samples, channels)` that are one before them but for a factor, a
     level and rounding, which no two sensors are -> its place and the factor."""
     columns = values.T.astype(np.float64)
+    columns[~(np.abs(columns).max(axis=1) <= np.finfo(np.float32).max)] = 0.0  # no copy
     spans = np.ptp(columns, axis=1)
     found: dict[int, tuple[int, float]] = {}
     for place in range(1, len(columns)):

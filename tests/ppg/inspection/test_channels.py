@@ -13,7 +13,7 @@ from ppg.inspection.channels import channel_warnings, sample_faults
 from ppg.inspection.inspection import inspect
 from ppg.inspection.notes import faults
 from ppg.inspection.signals import signal_warnings
-from ppg.plausible import unwrapped
+from ppg.plausible import copies, unwrapped
 from ppg.recording import Recording, channels_of
 from ppgnas.errors import DataError
 from tests.ppg.inspection.test_inspection import _LABELS, _recording
@@ -124,6 +124,12 @@ def test_a_copy_of_a_channel(factor: float) -> None:
     ((kind, message),) = channel_warnings(_with(factor * whole.ppg[:, 0] + 7, _pulse()))
     assert kind == "copy" and message.startswith(f"PPG channel 2 is channel 1 again, {factor:g}")
     assert message.endswith("leave it out with --channels 1,3")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e300, np.nan])
+def test_numbers_of_no_sensor_are_no_copies(value: float) -> None:
+    assert copies(value * np.arange(1.0, 19.0).reshape(9, 2)) == {}
 
 
 @pytest.mark.parametrize(("late_s", "others"), [(0.5, 0), (-0.4, 1), (0.36, 2)])
