@@ -56,21 +56,24 @@ def read_document(
 
 
 def read_kept(
-    path: Path, kind: type[Document], *, damaged: str = REMADE, **of: object
+    path: Path, kind: type[Document], *, damaged: str = REMADE, anew: bool = False, **of: object
 ) -> Document | None:
     """What a bench kept of a piece of its work; None where there is nothing yet.
 
     Args:
+        anew: whether one of something else is nothing, and made again.
         of: attributes, and what they are where the file is the one that is asked for.
 
     Raises:
         RunError: it is damaged, or of something else.
     """
 
-    def parse(document: object) -> Document:
+    def parse(document: object) -> Document | None:
         record = TypeAdapter(kind).validate_python(document)
         for name, asked in of.items():
             if (found := getattr(record, name)) != asked:
+                if anew:
+                    return None
                 raise ValueError(f"it is of {getattr(found, 'id', found)}")
         return record
 

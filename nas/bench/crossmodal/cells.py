@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from nas.bench.crossmodal.measure import Retrieval
 from nas.run.config import check_choice
-from nas.run.documents import read_kept
 from ppg.segments.shards import FEWEST_HOURS
 from search_spaces.space import SearchSpace
 
@@ -120,7 +119,7 @@ def cells_of(config: CrossmodalConfig) -> tuple[Cell, ...]:
         Cell(CONTRAST, replace(student, method="contrast")),
         *(
             Cell(
-                compact_name(size_kb),
+                f"{DISTILLED} int8 {size_kb} KB",
                 replace(
                     student,
                     shape=None,
@@ -134,16 +133,6 @@ def cells_of(config: CrossmodalConfig) -> tuple[Cell, ...]:
             for size_kb in preset.sizes_kb
         ),
     )
-
-
-def compact_name(size_kb: int) -> str:
-    """Of a row."""
-    return f"distilled int8 {size_kb} KB"
-
-
-def supervised_name(share: float) -> str:
-    """Of a training from a share of the labels."""
-    return f"{SUPERVISED} {100 * share:g} %"
 
 
 @dataclass(frozen=True)
@@ -196,13 +185,3 @@ class EncoderRecord:
 def file_of(folder: Path, name: str) -> Path:
     """Where a record lies."""
     return folder / f"{name.replace(' ', '-').replace('%', 'percent')}.json"
-
-
-def read_record(folder: Path, name: str, made_for: str) -> EncoderRecord | None:
-    """A record that was made for the same; None where there is none.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    record = read_kept(file_of(folder, name), EncoderRecord)
-    return record if record is not None and record.made_for == made_for else None

@@ -14,14 +14,13 @@ from nas.bench.crossmodal.cells import (
     HAND,
     OWN_MEAN,
     PRESETS,
+    SUPERVISED,
     SUPERVISED_SHARES,
     Cell,
     CrossmodalConfig,
     EncoderRecord,
     cells_of,
     file_of,
-    read_record,
-    supervised_name,
 )
 from nas.bench.crossmodal.measure import Retrieval, flat, hand_features, profiles, retrieval
 from nas.bench.crossmodal.targets import Target, judged, own_mean, probe_all, targets_of
@@ -29,7 +28,7 @@ from nas.encoders.compact import train_compact
 from nas.encoders.pretrain import Corpus, gather
 from nas.encoders.vectors import Compact, float_vectors, projected, stored_compact
 from nas.models.backend import site_of
-from nas.run.documents import write_kept
+from nas.run.documents import read_kept, write_kept
 from nas.run.folder import held
 from nas.run.job.progress import Progress
 from nas.run.target import load_target
@@ -123,7 +122,8 @@ class _Bench:
         )
 
     def _known(self, name: str, what: object) -> EncoderRecord | None:
-        return read_record(self.out, name, self._made_for(what))
+        path, made_for = file_of(self.out, name), self._made_for(what)
+        return read_kept(path, EncoderRecord, anew=True, made_for=made_for)
 
     def _keep(self, record: EncoderRecord) -> EncoderRecord:
         write_kept(file_of(self.out, record.name), record)
@@ -218,7 +218,7 @@ class _Bench:
             steps=preset.supervised_steps,
             labels=share,
         )
-        name = supervised_name(share)
+        name = f"{SUPERVISED} {100 * share:g} %"
         if known := self._known(name, job.to_json()):
             return known
         target = next(target for target in self.targets if target.name == "hr")

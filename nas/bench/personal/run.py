@@ -75,16 +75,6 @@ class PersonRecord:
     versions: Mapping[str, str]
 
 
-def read_record(path: Path, cell: Cell) -> PersonRecord | None:
-    """The record of a cell; None where there is none yet, or one of something else.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    record = read_kept(path, PersonRecord)
-    return record if record is not None and record.cell == cell else None
-
-
 LEAST_REST = 60  # windows that must be left to judge on: two minutes
 
 
@@ -162,7 +152,8 @@ def run_bench(
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{model.name}-{recording.person}")
         short = hashlib.sha256(str(asdict(cell)).encode()).hexdigest()[:8]
         path = out / "people" / f"{plain[-60:]}-{short}.json"
-        record = read_record(path, cell) or _tried(model, recording, cell)
+        known = read_kept(path, PersonRecord, anew=True, cell=cell)
+        record = known or _tried(model, recording, cell)
         write_kept(path, record)
         found.append(record)
     progress(len(work), len(work), "done")

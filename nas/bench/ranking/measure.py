@@ -20,10 +20,10 @@ from distill.inputs import inputs_of
 from distill.trainer import Trainer
 from distill.training.effort import effort_by_name
 from hwmodels.costs import Costs
-from nas.bench.ranking.networks import SEEDS, FullTraining, NetworkRecord, file_of, read_record
+from nas.bench.ranking.networks import SEEDS, FullTraining, NetworkRecord, file_of
 from nas.models.backend import site_of
 from nas.run.config import SearchConfig
-from nas.run.documents import write_kept
+from nas.run.documents import read_kept, write_kept
 from nas.run.folder import RunDir
 from nas.run.job.progress import Progress, Tick
 from nas.run.people import People
@@ -90,9 +90,8 @@ def measure(
     records = []
     for arch, said in zip(archs, begun, strict=True):
         costs = cost_of(arch)
-        known = read_record(folder, arch)
         records.append(
-            known
+            read_kept(file_of(folder, arch), NetworkRecord, arch=arch)
             or NetworkRecord(
                 arch=arch,
                 macs=costs.macs,

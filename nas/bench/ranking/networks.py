@@ -12,7 +12,6 @@ from pathlib import Path
 
 from distill.training.effort import first_score, rung_score
 from nas.explore.spread import spread
-from nas.run.documents import read_kept
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
@@ -149,12 +148,3 @@ class NetworkRecord:
 def file_of(folder: Path, arch: Arch) -> Path:
     """Where the record of a network lies."""
     return folder / f"{arch.id}.json"
-
-
-def read_record(folder: Path, arch: Arch) -> NetworkRecord | None:
-    """The record of a network, or None where there is none yet.
-
-    Raises:
-        RunError: the file is damaged, or of another network.
-    """
-    return read_kept(file_of(folder, arch), NetworkRecord, arch=arch)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from distill.teachers.names import files_of
-from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, read_record
+from nas.bench.ranking.networks import PAIRED, NetworkRecord, Pair, bench_networks, file_of
 from nas.explore.problem import probe
 from nas.run.claim import claim, differences, told
 from nas.run.config import ConfigError, SearchConfig
+from nas.run.documents import read_kept
 from nas.run.folder import RunDir
 from nas.run.job.progress import Progress
 from nas.run.people import fitting_space, gather
@@ -77,7 +78,7 @@ def bench_ranking(
     run.path.mkdir(parents=True, exist_ok=True)
     with run.lock():
         claim(run, config, space, people, command=command)
-        found = [read_record(run.path, arch) for arch in archs]
+        found = [read_kept(file_of(run.path, a), NetworkRecord, arch=a) for a in archs]
         records = [record for record in found if record is not None and record.complete]
         if len(records) < len(archs):
             from nas.bench.ranking.measure import measure  # brings torch

@@ -11,7 +11,6 @@ from nas.bench.crossmodal.cells import (
     EncoderRecord,
     Probe,
     file_of,
-    read_record,
 )
 from nas.bench.crossmodal.measure import retrieval
 from nas.bench.crossmodal.page import (
@@ -26,7 +25,7 @@ from nas.bench.crossmodal.page import (
 from nas.bench.crossmodal.run import Crossmodal
 from nas.encoders.pretrain import Corpus
 from nas.run.config import ConfigError
-from nas.run.documents import write_kept
+from nas.run.documents import read_kept, write_kept
 from ppg.segments.shards import write_shards
 from ppg.synthetic.recordings import synthesize
 
@@ -95,9 +94,10 @@ def test_records_are_found_again(found: Crossmodal, tmp_path: pytest.TempPathFac
 
     folder = Path(str(tmp_path))
     kept = found.records[DISTILLED]
-    write_kept(file_of(folder, kept.name), kept)
-    assert read_record(folder, DISTILLED, "x") == kept
-    assert read_record(folder, DISTILLED, "another") is None
+    path = file_of(folder, kept.name)
+    write_kept(path, kept)
+    assert read_kept(path, EncoderRecord, anew=True, made_for="x") == kept
+    assert read_kept(path, EncoderRecord, anew=True, made_for="another") is None
 
 
 def test_unknown_presets_are_refused() -> None:

@@ -11,12 +11,13 @@ import pytest
 
 import nas.bench.personal.run as running
 from nas.bench.personal.page import bench_page, bench_text, effect, rows_of
-from nas.bench.personal.run import Cell, PersonRecord, Tried, read_record, run_bench, unseen
+from nas.bench.personal.run import Cell, PersonRecord, Tried, run_bench, unseen
 from nas.models.names import Model, ModelError, find_model
 from nas.models.train import train_model
 from nas.personal.adapt import adapt, write_adapted
 from nas.personal.calibration import Errors, wearer_of_model
 from nas.run.config import TrainConfig
+from nas.run.documents import read_kept
 from nas.run.job.progress import Silent
 from ppg.npz.folder import write_recording
 from ppg.recording import Recording
@@ -113,8 +114,9 @@ def test_report_people_alone_and_each_once(
     del document["cell"]["made_by"]  # a file of before is read, and is of no cell of now
     old = tmp_path / "old.json"
     old.write_text(json.dumps(document))
-    assert read_record(old, found[0].cell) is None
-    assert read_record(old, replace(found[0].cell, made_by="")) is not None
+    cell = found[0].cell
+    assert read_kept(old, PersonRecord, anew=True, cell=cell) is None
+    assert read_kept(old, PersonRecord, anew=True, cell=replace(cell, made_by="")) is not None
 
 
 def test_a_file_with_its_card_is_the_network(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.bench.ranking.networks import file_of, read_record
-from nas.run.documents import write_kept
+from nas.bench.ranking.networks import NetworkRecord, file_of
+from nas.run.documents import read_kept, write_kept
 from ppgnas.errors import RunError
 from tests.nas.bench.ranking.made import made_archs, made_record
 
@@ -19,14 +19,15 @@ from tests.nas.bench.ranking.made import made_archs, made_record
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     record = made_record(ARCH, 3)
-    write_kept(file_of(tmp_path, ARCH), record)
-    assert read_record(tmp_path, ARCH) == record
+    path = file_of(tmp_path, ARCH)
+    write_kept(path, record)
+    assert read_kept(path, NetworkRecord, arch=ARCH) == record
     assert record.complete
     assert not replace(record, full={0: record.full[0]}).complete
 
 
 def test_none_where_there_is_none(tmp_path: Path) -> None:
-    assert read_record(tmp_path, ARCH) is None
+    assert read_kept(file_of(tmp_path, ARCH), NetworkRecord, arch=ARCH) is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_damaged_file_is_one_message(
     write_kept(path, made_record(ARCH))
     path.write_text(change(path.read_text()))
     with pytest.raises(RunError, match=message) as caught:
-        read_record(tmp_path, ARCH)
+        read_kept(path, NetworkRecord, arch=ARCH)
     assert str(path) in str(caught.value)
 
 
@@ -58,4 +59,4 @@ def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     document["jacobian"] = float("nan")
     path.write_text(json.dumps(document))
     with pytest.raises(RunError, match="is damaged"):
-        read_record(tmp_path, ARCH)
+        read_kept(path, NetworkRecord, arch=ARCH)
