@@ -51,13 +51,6 @@ class Difference:
         return "better" if self.bpm.high < 0 else "worse"
 
 
-def errors_of(found: Finished, recipe: Recipe) -> tuple[int, Errors]:
-    """Parameters of a row, and its raw errors `(seeds, people)`."""
-    cells = cells_of(found, recipe)
-    people = tuple(cells[0].errors.raw)
-    return cells[0].parameters, matrix([cell.errors for cell in cells], people, "raw")
-
-
 def interval(errors: Errors) -> Interval:
     """Mean of `(seeds, people)`, with its interval."""
     return Interval.of(resampled(errors))
@@ -125,11 +118,13 @@ class Comparison:
 
 def comparisons(found: Finished) -> tuple[Comparison, ...]:
     """Of all rows that have a control: over everything first, then by activity."""
-    return tuple(
-        Comparison(row.recipe, row.against, _activities(found, row.recipe, row.against))
-        for row in found.config.rows
-        if row.against is not None
-    )
+    compared = []
+    for row in found.config.rows:
+        if (base := row.against) is not None:
+            names = ALL, *cells_of(found, row.recipe)[0].errors.activities
+            of = tuple(_activity(found, row.recipe, base, name) for name in names)
+            compared.append(Comparison(row.recipe, base, of))
+    return tuple(compared)
 
 
 def by_activity(errors: Sequence[PeopleErrors]) -> dict[str, Interval]:
@@ -138,11 +133,6 @@ def by_activity(errors: Sequence[PeopleErrors]) -> dict[str, Interval]:
         name: interval(matrix([each.activities[name] for each in errors], tuple(of.raw), "raw"))
         for name, of in errors[0].activities.items()
     }
-
-
-def _activities(found: Finished, recipe: Recipe, base: Recipe) -> tuple[Activity, ...]:
-    names = cells_of(found, recipe)[0].errors.activities
-    return tuple(_activity(found, recipe, base, name) for name in (ALL, *names))
 
 
 def _activity(found: Finished, recipe: Recipe, base: Recipe, name: str) -> Activity:

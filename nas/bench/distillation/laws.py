@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 
 from distill.teachers.names import NONE
-from nas.bench.distillation.figures import Errors, draws, errors_of
+from nas.bench.distillation.figures import Errors, cells_of, draws, matrix
 from nas.bench.distillation.run import Finished
 from nas.bench.interval import Interval
 
@@ -150,8 +150,9 @@ def fitted_laws(finished: Finished) -> Fitted | None:
     for row in finished.config.rows:
         recipe = row.recipe
         own = series[ALONE if recipe.teacher == NONE else TAUGHT]
-        parameters, errors = errors_of(finished, recipe)
-        own[parameters] = errors
+        cells = cells_of(finished, recipe)
+        people = tuple(cells[0].errors.raw)
+        own[cells[0].parameters] = matrix([cell.errors for cell in cells], people, "raw")
     series = {name: sizes for name, sizes in series.items() if len(sizes) > FEWEST_SIZES}
     if not series:
         return None

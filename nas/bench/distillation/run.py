@@ -47,8 +47,7 @@ from nas.run.people import People, gather_for
 from nas.run.target import load_target
 from ppg.augment.bank import PREPARATION
 from ppg.readout.transitions import fit_transitions
-from ppg.recording import Recording
-from ppgnas.errors import DataError, RunError
+from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 
 if TYPE_CHECKING:
@@ -84,9 +83,6 @@ def run_bench(
     Raises:
         PpgnasError: the data or a student cannot be used, or the folder holds another bench.
     """
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        said = ",".join(map(str, seeds))
-        raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
     for row in config.rows:
         _mix(row.recipe)
     archs = {row.recipe.student: student_arch(row.recipe.student) for row in config.rows}
@@ -259,10 +255,11 @@ class _Bench:
         return known
 
     def _ground_job(self, ground: Ground) -> GroundJob:
+        unlabelled = self.people.unlabelled if ground.unlabelled else None
         return GroundJob(
             ground,
             self.people.train,
-            self._unlabelled(ground),
+            [] if unlabelled is None else unlabelled.recordings,
             self.judges,
             self.effort,
             rate_hz=stored_rate_hz(tuple(sorted(self.rates_hz))),
@@ -271,10 +268,6 @@ class _Bench:
             folder=self.cache(ground.seed) / f"ground-{ground.id}",
             teachers=self.cache(ground.seed) / f"teachers-{ground.people or 'all'}",
         )
-
-    def _unlabelled(self, ground: Ground) -> list[Recording]:
-        found = self.people.unlabelled
-        return found.recordings if ground.unlabelled and found is not None else []
 
     def _cell_job(self, cell: Cell, steps: Steps) -> CellJob:
         arch = self.archs[cell.recipe.student]

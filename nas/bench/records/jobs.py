@@ -60,8 +60,6 @@ class RecordsConfig:
     def __post_init__(self) -> None:
         check_choice("effort", self.effort, tuple(EFFORT_TRIALS))
         check_choice("clock", self.clock, CLOCKS)
-        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) != len(self.seeds):
-            raise DataError(f"`seeds` are {self.seeds}; allowed: different numbers of 0 or more")
         _ = self.rules
         files_of(self.teacher)
 

@@ -180,7 +180,7 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
         for job in missing:
             run(job)
             done += 1
-            progress(done, len(jobs), _note(job))
+            progress(done, len(jobs), f"fold {job.identity.fold}, seed {job.seed}")
         return
     from distill.training.jobs import run_jobs as side_by_side
 
@@ -202,7 +202,3 @@ def run_jobs(jobs: Sequence[Job], *, parallel: int, progress: Tick, run: Run = r
 def _work(run: Run, job: Job, progress: Tick) -> None:
     """A job in a process of its own, which is one step to the others."""
     run(job)
-
-
-def _note(job: Job) -> str:
-    return f"fold {job.identity.fold}, seed {job.seed}"

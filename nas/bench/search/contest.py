@@ -40,7 +40,6 @@ from nas.run.run_toml import RunDocument
 from nas.run.target import Target, load_target
 from nas.search import search
 from ppg.readout.transitions import Transitions, fit_transitions
-from ppgnas.errors import DataError
 from search_spaces.arch import Arch
 from search_spaces.published import LARGE
 from search_spaces.space import SearchSpace, load_space
@@ -138,9 +137,6 @@ def contest(
     """
     if config.also:
         raise ConfigError("`board` names several, and the sides are compared on one")
-    if not seeds or len(set(seeds)) != len(seeds):
-        said = ",".join(map(str, seeds))
-        raise DataError(f"`seeds` is {said!r}; name one or more, each once, such as 0,1,2")
     # Refused before anything is trained; minutes are those of cores, so no GPU takes part.
     configs = [replace(config, seed=seed, device="cpu") for seed in seeds]
     out.mkdir(parents=True, exist_ok=True)

@@ -242,8 +242,6 @@ def test_tested_data_sets_have_rows_of_their_own() -> None:
 def test_mistakes_are_refused(data: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`clock` is 'x'; allowed: corrected, published"):
         config(data, clock="x")
-    with pytest.raises(DataError, match="different numbers of 0 or more"):
-        config(data, seeds=(1, 1))
     with pytest.raises(DataError, match="no recording of bami1 or bami2"):
         plan_jobs(config(data, protocol="bami1-bami2"), tmp_path)
     with pytest.raises(RunError, match="holds no result"):

@@ -33,7 +33,7 @@ from nas.run.job.progress import Silent, Tick
 from nas.run.resolve import resolve
 from nas.run.target import load_target
 from nas.search import search
-from ppgnas.errors import DataError, RunError
+from ppgnas.errors import RunError
 from search_spaces.arch import Arch
 from search_spaces.space import SearchSpace
 from tests.nas.bench.search.made import record
@@ -230,15 +230,6 @@ def test_a_contest_of_real_trainings(
         assert 0 < each.search_bpm < 150 and all(0 < bpm < 150 for bpm in each.report_bpm.values())
         assert each.side == "found" or (each.seconds or 0) > 0
     assert not (tmp_path / "seed-0" / "cache").exists()
-
-
-@pytest.mark.parametrize(("seeds", "said"), [((), "''"), ((1, 1), "'1,1'")])
-def test_seeds_are_named_once(
-    people: Path, tmp_path: Path, seeds: tuple[int, ...], said: str
-) -> None:
-    with pytest.raises(DataError, match=f"`seeds` is {said}; name one or more, each once"):
-        hold(people, tmp_path / "contest", [], seeds=seeds)
-    assert not (tmp_path / "contest").exists()
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
