@@ -7,7 +7,7 @@ import platform
 import shlex
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -63,11 +63,6 @@ class Finding:
 def examine() -> list[Finding]:
     """All that was looked for; nothing is changed, and nothing beyond this machine is asked."""
     return [*_machine(), *_packages(), *_extras(), *_programs()]
-
-
-def to_json(findings: list[Finding]) -> list[dict[str, object]]:
-    """The entries of `doctor --json`."""
-    return [asdict(finding) for finding in findings]
 
 
 def _machine() -> list[Finding]:

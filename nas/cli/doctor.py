@@ -17,11 +17,13 @@ def doctor(as_json: options.AsJson = False) -> None:
     \b
     ppgnas doctor
     """
-    from nas.doctor import examine, to_json
+    from dataclasses import asdict
+
+    from nas.doctor import examine
 
     findings = examine()
     if as_json:
-        emit({"findings": to_json(findings)})
+        emit({"findings": [asdict(finding) for finding in findings]})
     else:
         width = max(len(finding.what) for finding in findings)
         for finding in findings:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from distill.encoders.files import StoredEncoder
     from distill.encoders.job import Job, Method
     from distill.encoders.training import Ground
+    from distill.encoders.transformer import TransformerEncoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,13 @@ class Corpus:
     shards: Shards
     train: tuple[str, ...]
     held_out: tuple[str, ...]
+
+    def ground(self, teacher: TransformerEncoder | None = None) -> Ground:
+        """What a training on all who train stands on; brings torch."""
+        from distill.encoders.training import Ground
+
+        shards, rows = self.shards, self.shards.rows_of(self.train)
+        return Ground(shards.folder, rows, self.train, self.held_out, teacher)
 
 
 def gather(
@@ -76,22 +84,6 @@ def gather(
         f"({shards.hours_of(held_out):.1f} h)."
     )
     return Corpus(shards, train, held_out)
-
-
-def check_apart(
-    corpus: Corpus, people: Sequence[str], also_in: Sequence[str], *, what: str
-) -> None:
-    """Refuse an encoder that has learnt from people who are held out here.
-
-    Raises:
-        DataError: it has.
-    """
-    seen = set(corpus.held_out) & {*people, *also_in}
-    if seen:
-        raise DataError(
-            f"{what} has learnt from {', '.join(sorted(seen)[:3])} ({len(seen)} such people), who "
-            "are held out here; use the `data` and `seed` that it was made with"
-        )
 
 
 def _recordings(data: Sequence[str], seed: int) -> Iterator[Recording]:
@@ -271,12 +263,12 @@ def ground_of(config: PretrainConfig, corpus: Corpus, teacher: StoredEncoder | N
     Raises:
         DataError: the teacher knows people who are held out.
     """
-    from distill.encoders.training import Ground
-
-    if teacher is not None:
-        facts = teacher.facts
-        check_apart(corpus, facts.people, facts.also_in, what=str(config.teacher))
-    shards, encoder = corpus.shards, None if teacher is None else teacher.encoder
-    return Ground(
-        shards.folder, shards.rows_of(corpus.train), corpus.train, corpus.held_out, encoder
-    )
+    if teacher is None:
+        return corpus.ground()
+    seen = set(corpus.held_out) & {*teacher.facts.people, *teacher.facts.also_in}
+    if seen:
+        raise DataError(
+            f"{config.teacher} has learnt from {', '.join(sorted(seen)[:3])} ({len(seen)} such "
+            "people), who are held out here; use the `data` and `seed` that it was made with"
+        )
+    return corpus.ground(teacher.encoder)

@@ -75,7 +75,9 @@ def run_study(
     state = _State(probed.problem)
     wanted = min(settings.trials, space.size)
     for trial in stored:
-        state.remember(candidate_of(trial, space))
+        candidate = candidate_of(trial, space)
+        if candidate.arch not in state.by_arch:
+            state.add(candidate)
 
     def consider(arch: Arch) -> Candidate:
         candidate = state.judge(arch, cost_of, mae_of)
@@ -221,11 +223,6 @@ class _State:
         if self.best_mae_bpm is None:
             return "nothing fits yet"
         return f"best {self.best_mae_bpm:.2f} BPM, {len(self.front)} on the front"
-
-    def remember(self, candidate: Candidate) -> None:
-        """Take a candidate in unless it is known."""
-        if candidate.arch not in self.by_arch:
-            self.add(candidate)
 
     def judge(self, arch: Arch, cost_of: CostOf, mae_of: Callable[[Arch], float]) -> Candidate:
         costs = cost_of(arch)

@@ -145,7 +145,7 @@ class _Bench:
     def _teacher(self, cell: Cell) -> TransformerEncoder:
         from distill.encoders.files import load_encoder
 
-        return load_encoder(self._pretrained(cell.name, cell.job, self._ground(None))[1]).encoder
+        return load_encoder(self._pretrained(cell.name, cell.job, self.corpus.ground())[1]).encoder
 
     def _encoder(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
         """Train (the teacher is there by now) and measure one with attention."""
@@ -153,7 +153,7 @@ class _Bench:
         from distill.encoders.objectives import Aligned
 
         shards, corpus = self.corpus.shards, self.corpus
-        ground = self._ground(teacher if cell.taught else None)
+        ground = corpus.ground(teacher if cell.taught else None)
         stored = load_encoder(self._pretrained(cell.name, cell.job, ground)[1])
         with self.progress.phase(f"{cell.name}: measured"):
             vectors = self._spread(
@@ -173,7 +173,7 @@ class _Bench:
     def _compact(self, cell: Cell, teacher: TransformerEncoder) -> EncoderRecord:
         folder = self._path(cell.name)
         shards, corpus = self.corpus.shards, self.corpus
-        ground = self._ground(teacher)
+        ground = corpus.ground(teacher)
         cache = folder.with_name(f".{folder.name}.cache")
         if not self._fits(folder, cell, teacher):
             target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE, period_s=float(SEGMENT_S))
@@ -208,9 +208,8 @@ class _Bench:
 
     def _supervised(self, share: float) -> EncoderRecord:
         from distill.encoders.job import Supervised
-        from distill.encoders.training import Ground
 
-        corpus, shards = self.corpus, self.corpus.shards
+        corpus = self.corpus
         preset = PRESETS[self.config.preset]
         job = replace(
             cells_of(self.config)[2].job,
@@ -223,10 +222,9 @@ class _Bench:
             return known
         target = next(target for target in self.targets if target.name == "hr")
         rows = target.subset(share, 0, seed=self.config.seed)
-        ground = Ground(shards.folder, rows, corpus.train, corpus.held_out)
-        module, _ = self._pretrained(name, job, ground)
+        module, _ = self._pretrained(name, job, replace(corpus.ground(), rows=rows))
         assert isinstance(module, Supervised)
-        read = float_vectors(module, shards, target.test, "acc")[:, 0]
+        read = float_vectors(module, corpus.shards, target.test, "acc")[:, 0]
         probe = judged(target, read, corpus, share=share, draw=0, labels=len(rows))
         size = sum(each.numel() for each in module.parameters())
         return self._keep(
@@ -248,13 +246,6 @@ class _Bench:
         return self._keep(replace(record, probes=probes, retrieval=found))
 
     # ---- what rows stand on --------------------------------------------------------------------
-
-    def _ground(self, teacher: TransformerEncoder | None) -> Ground:
-        from distill.encoders.training import Ground
-
-        shards, corpus = self.corpus.shards, self.corpus
-        rows = shards.rows_of(corpus.train)
-        return Ground(shards.folder, rows, corpus.train, corpus.held_out, teacher)
 
     def _fits(self, folder: Path, cell: Cell, teacher: TransformerEncoder) -> bool:
         """Whether a compact encoder lies there already, of this training."""
