@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from hwmodels.engines import st
@@ -34,7 +34,6 @@ from hwmodels.operators import OPERATORS, WEIGHTED_OPS
 from ppgnas.errors import BoardError, GraphError
 
 Law = Callable[[str, Geometry], Work]
-Features = Callable[[Geometry], tuple[float, ...]]
 _FIT = "`python -m hwmodels.fit`"
 REFIT = f"Run {_FIT}"
 
@@ -111,7 +110,7 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
     seen = fit.networks_cycles_per_instruction
     # The interval holds every network that was timed, whatever its build.
     wide = Estimate(scale.value, min(scale.low, seen.low), max(scale.high, seen.high))
-    work = _counted(fit, wide, file.kernel_cycles.dispatch, _assumed(file))
+    work = _Counted(fit.kernels, wide, file.kernel_cycles.dispatch, _assumed(file))
     one = Estimate.exact(1.0)
     return (
         Profile("Cortex-M7", "Cortex-M7", "", one, work,
@@ -123,7 +122,7 @@ def counted_profiles(file: EngineFile, fit: FitFile, path: Path) -> tuple[Profil
 class _Counted:
     """Instructions by kernel, times cycles per instruction."""
 
-    laws: dict[str, tuple[Features, KernelFile]]
+    laws: dict[str, KernelFile]
     scale: Estimate
     dispatch: Estimate
     others: Law
@@ -131,8 +130,8 @@ class _Counted:
     def __call__(self, kernel: str, shape: Geometry) -> Work:
         if kernel not in self.laws:
             return self.others(kernel, shape)
-        features, law = self.laws[kernel]
-        counts = sum(c * f for c, f in zip(law.instructions, features(shape), strict=True))
+        law, features = self.laws[kernel], CLASSES[kernel].features(shape)
+        counts = sum(c * f for c, f in zip(law.instructions, features, strict=True))
         cycles = Estimate(
             counts * self.scale.value,
             counts * self.scale.low * (1 - law.p90_error),
@@ -143,11 +142,6 @@ class _Counted:
         return Work(kernel, self.dispatch + cycles, inside, False)
 
 
-def _counted(fit: FitFile, scale: Estimate, dispatch: Estimate, assumed: Law) -> Law:
-    laws = {name: (CLASSES[name].features, law) for name, law in fit.kernels.items()}
-    return _Counted(laws, scale, dispatch, assumed)
-
-
 def timed_profiles(
     file: EngineFile, timed: TimedFit, fit: FitFile, errors: dict[str, float]
 ) -> tuple[Profile, ...]:
@@ -156,16 +150,15 @@ def timed_profiles(
     for name, found in timed.profiles.items():
         ratio = found.per_instruction.value / base
         dispatch = file.kernel_cycles.dispatch.times(ratio)
-        counted = _counted(fit, found.per_instruction.estimate(), dispatch, _assumed(file, ratio))
-        work = _laws(found.kernels, dispatch, counted)
-        network = found.network.estimate()
+        scale, assumed = found.per_instruction.estimate(), _assumed(file, ratio)
+        counted = _Counted(fit.kernels, scale, dispatch, assumed)
         profiles.append(
             Profile(
                 name,
                 found.core,
                 found.part,
-                network,
-                work,
+                found.network.estimate(),
+                _Timed(found.kernels, dispatch, counted),
                 anchored=found.anchored,
                 holds_boards=found.holds_boards,
             )
@@ -182,7 +175,7 @@ def timed_profiles(
 class _Timed:
     """Cycles by kernel."""
 
-    laws: dict[str, tuple[Features, TimedKernel]]
+    laws: dict[str, TimedKernel]
     dispatch: Estimate
     others: Law
 
@@ -190,17 +183,12 @@ class _Timed:
         name = timed_class(kernel, shape)
         if name is None or name not in self.laws:
             return self.others(kernel, shape)
-        features, law = self.laws[name]
-        value = sum(c * f for c, f in zip(law.cycles, features(shape), strict=True))
+        law, features = self.laws[name], TIMED[name].features(shape)
+        value = sum(c * f for c, f in zip(law.cycles, features, strict=True))
         cycles = Estimate.exact(value).widened(law.half_width)
         # ST's tools call the code that a layer links by another name.
         linked = self.others(kernel, shape).kernel
         return Work(linked, self.dispatch + cycles, law.limits.hold(shape), False)
-
-
-def _laws(kernels: dict[str, TimedKernel], dispatch: Estimate, others: Law) -> Law:
-    laws = {name: (TIMED[name].features, law) for name, law in kernels.items()}
-    return _Timed(laws, dispatch, others)
 
 
 def st_profiles(
@@ -211,14 +199,7 @@ def st_profiles(
     for core, law in version.cores.items():
         dispatch = file.kernel_cycles.dispatch.times(law.ratio)
         work = _ByFeatures(law, dispatch, _assumed(file, law.ratio))
-        regimes = Regimes(
-            law.seen_small.estimate(),
-            law.seen_large.estimate(),
-            law.new_small.estimate(),
-            law.new_large.estimate(),
-            law.anchored_small.estimate(),
-            law.anchored_large.estimate(),
-        )
+        regimes = Regimes(**{f.name: getattr(law, f.name).estimate() for f in fields(Regimes)})
         profiles.append(Profile(core, core, "", regimes.seen_large, work, regimes, law.parts))
         errors[f"networks {core}"] = law.mean_error
     return tuple(profiles)
@@ -334,6 +315,6 @@ def calibrated(
     # The dispatch of every call is in the base's work; laws of kernels go beside it.
     scaled = _Scaled(_level_known(base.work), found.scale)
     dispatch = file.kernel_cycles.dispatch
-    laws = _laws(found.kernels, dispatch, scaled) if found.kernels else scaled
+    laws = _Timed(found.kernels, dispatch, scaled) if found.kernels else scaled
     own = Profile(found.part, found.core, "", found.network.estimate(), laws)
     return (own, *others)

@@ -64,7 +64,6 @@ class Calibration:
         scale: factor on the engine's cycles.
         network: measured over predicted after the fit, 90 %.
         before, held_out: predictions without the fit, and of held-out points; both in cycles.
-        names: `(points,)`.
     """
 
     core: str
@@ -82,6 +81,11 @@ class Calibration:
         return None if self.held_out is None else share_inside(self.held_out)
 
 
+def _own_ratio(board: Board) -> float:
+    """Cycles of a board relative to a Cortex-M7 of ratio 1, where the board is one."""
+    return board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+
+
 def raw_cycles(graph: Graph, board: Board, engine: Engine, mode: Mode = "window") -> float:
     """Cycles of a graph before the profile's factor and with a Cortex-M7's own ratio.
 
@@ -90,7 +94,7 @@ def raw_cycles(graph: Graph, board: Board, engine: Engine, mode: Mode = "window"
         GraphError: the engine has no cost for an operator, or the graph cannot stream.
     """
     engine.check_mode(mode)
-    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    ratio = _own_ratio(board)
     if engine.kind == "program":
         return fast_cost(graph, engine.law, mode)[0] * ratio
     profile = engine.profile(board)
@@ -138,17 +142,12 @@ def from_networks(
         core=board.core,
         part=board.part,
         scale=scale,
-        network=_interval(width),
+        network=Estimate.exact(1.0).widened(width),
         kernels={},
         before=HeldOut(measured, _before(raw, board, engine), keys),
         held_out=held_out,
         names=keys,
     )
-
-
-def _interval(width: float) -> Estimate:
-    """The factor to expect, from a half width in logs."""
-    return Estimate(1.0, math.exp(-width), math.exp(width))
 
 
 def _check_one_unit(ratios: Array, where: Sequence[str]) -> None:
@@ -170,8 +169,9 @@ def _check_one_unit(ratios: Array, where: Sequence[str]) -> None:
 
 def _before(raw: Array, board: Board, engine: Engine) -> Array:
     """Predictions of the engine as it was."""
-    own = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
-    return np.asarray(raw / own * engine.profile(board).factor(board).value, dtype=np.float64)
+    return np.asarray(
+        raw / _own_ratio(board) * engine.profile(board).factor(board).value, dtype=np.float64
+    )
 
 
 def _anchored_width(board: Board, engine: Engine, macs: int) -> float:
@@ -202,7 +202,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
         )
     profile = engine.profile(board)
     # Laws, like all cycles of a profile, are those of a Cortex-M7 of ratio 1.
-    ratio = board.core_ratio.value if board.core == "Cortex-M7" else 1.0
+    ratio = _own_ratio(board)
     measured = np.array([layer.cycles for layer in layers])
     kernels = [kernel_class(layer.op, layer.geometry) for layer in layers]
     raw = np.array(
@@ -251,7 +251,7 @@ def from_layers(layers: Sequence[LayerTiming], board: Board, engine: Engine) -> 
         core=board.core,
         part=board.part,
         scale=math.exp(float(np.median(ratios))),
-        network=_interval(width),
+        network=Estimate.exact(1.0).widened(width),
         kernels=laws,
         before=HeldOut(measured, _before(raw, board, engine), keys),
         held_out=final,

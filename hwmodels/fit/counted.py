@@ -13,11 +13,9 @@ Two steps, both from the CSV files in `hwmodels/data`:
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +24,7 @@ from hwmodels.engines.kernels import CLASSES, Geometry, geometry, kernel_class
 from hwmodels.engines.load import DATA_DIR, assumed_cycles, read_fit
 from hwmodels.fit.law_file import significant
 from hwmodels.fit.regression import Array, leave_groups_out_linear, pair_width, solve
-from hwmodels.fit.timings import NETWORKS_CSV, TimedNetwork, timed_networks
+from hwmodels.fit.timings import NETWORKS_CSV, TimedNetwork, csv_rows, timed_networks
 from hwmodels.graph import Graph
 
 # Runtimes with the kernels of CMSIS-NN.
@@ -56,32 +54,31 @@ Law = KernelFile
 Cortex-M7 networks too; a file has fewer digits, see `document`."""
 
 
-def read_counts(path: Path = COUNTS_CSV) -> dict[str, Counted]:
+def read_counts() -> dict[str, Counted]:
     """Counted layers by kernel class."""
     groups: dict[str, list[tuple[Geometry, float]]] = defaultdict(list)
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            op = _OPS.get(row["op"], row["op"])
-            columns = int(row["positions"])
-            # `3`, or `10x8` of a layer along both axes, whose layout is its output, `25x20`.
-            *tall, kernel_w = map(int, row["kernel"].split("x"))
-            kernel_h = tall[0] if tall else 1
-            cin, dilation = int(row["cin"]), int(row["dilation"])
-            strided = int(row["stride"]) > 1
-            if op in ("add", "softmax"):
-                columns = cin if op == "softmax" else columns
-                shape = Geometry(1, columns, 1, 1, columns, cin, cin)
-            else:
-                taps, cout = int(row["taps"]), int(row["cout"])
-                sizes = (1, columns, 1, kernel_w)
-                if row["layout"] == "T1":
-                    sizes = (columns, 1, kernel_w, 1)
-                elif row["layout"] != "1T":
-                    rows, columns = map(int, row["layout"].split("x"))
-                    sizes = (rows, columns, kernel_h, kernel_w)
-                shape = Geometry(*sizes, taps, cin, cout, strided, dilation > 1)
-            name = "conv" if op == "conv_force" else kernel_class(op, shape)
-            groups[name].append((shape, float(row["instructions"])))
+    for row in csv_rows(COUNTS_CSV):
+        op = _OPS.get(row["op"], row["op"])
+        columns = int(row["positions"])
+        # `3`, or `10x8` of a layer along both axes, whose layout is its output, `25x20`.
+        *tall, kernel_w = map(int, row["kernel"].split("x"))
+        kernel_h = tall[0] if tall else 1
+        cin, dilation = int(row["cin"]), int(row["dilation"])
+        strided = int(row["stride"]) > 1
+        if op in ("add", "softmax"):
+            columns = cin if op == "softmax" else columns
+            shape = Geometry(1, columns, 1, 1, columns, cin, cin)
+        else:
+            taps, cout = int(row["taps"]), int(row["cout"])
+            sizes = (1, columns, 1, kernel_w)
+            if row["layout"] == "T1":
+                sizes = (columns, 1, kernel_w, 1)
+            elif row["layout"] != "1T":
+                rows, columns = map(int, row["layout"].split("x"))
+                sizes = (rows, columns, kernel_h, kernel_w)
+            shape = Geometry(*sizes, taps, cin, cout, strided, dilation > 1)
+        name = "conv" if op == "conv_force" else kernel_class(op, shape)
+        groups[name].append((shape, float(row["instructions"])))
     return {
         name: Counted(tuple(g for g, _ in rows), np.array([count for _, count in rows]))
         for name, rows in groups.items()

@@ -9,7 +9,6 @@ spaces hold layers of the same shapes, so this says how well new networks of suc
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.fit.regression import Array, HeldOut, half_width, solve
+from hwmodels.fit.timings import csv_rows
 from hwmodels.generated_c.law import (
     DepthwiseTable,
     KindLaw,
@@ -62,20 +62,19 @@ class Row:
 def read_rows(path: Path = STEPS_CSV) -> list[Row]:
     """Rows of the table of counts."""
     rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            numbers = (int(line[column]) for column in COLUMNS[1:])
-            rows.append(
-                Row(
-                    int(line["network"]),
-                    StepShape(line["kind"], *numbers),
-                    int(line["calls"]),
-                    float(line["cycles"]),
-                    float(line["code_bytes"]),
-                    int(line.get("kept_bytes", 0)),
-                    int(line.get("kept_apart", 0)),
-                )
+    for line in csv_rows(path):
+        numbers = (int(line[column]) for column in COLUMNS[1:])
+        rows.append(
+            Row(
+                int(line["network"]),
+                StepShape(line["kind"], *numbers),
+                int(line["calls"]),
+                float(line["cycles"]),
+                float(line["code_bytes"]),
+                int(line.get("kept_bytes", 0)),
+                int(line.get("kept_apart", 0)),
             )
+        )
     return rows
 
 

@@ -8,7 +8,6 @@ residuals.
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
@@ -25,12 +24,11 @@ from hwmodels.fit.regression import (
     Array,
     HeldOut,
     leave_groups_out_linear,
-    share_inside,
     share_within_others,
 )
-from hwmodels.fit.rows import Row, joined, percent, share_by_group
+from hwmodels.fit.rows import Row, kernels, percent, share_by_group
 from hwmodels.fit.st.rows import st_rows
-from hwmodels.fit.timings import TimedLayer, timed_layers
+from hwmodels.fit.timings import TimedLayer, csv_rows, timed_layers
 
 POWER_CSV = DATA_DIR / "active_power.csv"
 # A network that runs on a stream: its published power is an average with sleep.
@@ -113,49 +111,36 @@ def networks_rows(found: NetworkFit) -> list[Row]:
 def layers_row(mcu: str, timed: fit_timed.TimedFit) -> Row:
     """Single layers of one part."""
     laws = timed.laws[mcu]
-    held_out = joined([law.held_out for law in laws.values()], list(laws))
-    kernels = ", ".join(f"{name} {100 * law.held_out.mape:.2f} %" for name, law in laws.items())
-    # Every kernel has an interval of its own.
-    inside = np.average(
-        [share_inside(law.held_out) for law in laws.values()],
-        weights=[law.layers for law in laws.values()],
-    )
+    errors = ", ".join(f"{name} {100 * law.held_out.mape:.2f} %" for name, law in laws.items())
     core = next(row.core for row in timed.layers if row.mcu == mcu)
-    return percent(
+    return kernels(
         f"single layers on {core} ({mcu}), leave one shape group out",
         "layer_cycles_tflm.csv",
-        held_out,
+        {name: law.held_out for name, law in laws.items()},
         2.5,
-        f"all rows; a group is all layers with weights of one shape; {kernels}",
-        inside=float(inside),
+        f"all rows; a group is all layers with weights of one shape; {errors}",
     )
 
 
 def counted_row() -> Row:
     """Instructions counted in emulation."""
-    parts, names, shares = [], [], []
+    parts = {}
     for name, counted in fit.read_counts().items():
         # Element-wise kernels have no weights: their size is their shape.
         groups = [
             (g.columns,) if name == "add" else (g.kernel_h, g.kernel_w, g.cin, g.cout)
             for g in counted.geometries
         ]
-        held_out = leave_groups_out_linear(
+        parts[name] = leave_groups_out_linear(
             fit.design(name, counted.geometries), counted.instructions, groups
         )
-        parts.append(held_out)
-        names.append(name)
-        shares.append(share_inside(held_out))
-    held_out = joined(parts, names)
-    weights = [len(part.groups) for part in parts]
-    return percent(
+    return kernels(
         "emulated CMSIS-NN instructions, Cortex-M7, leave one shape group out",
         "layer_counts_cmsisnn_m7.csv",
-        held_out,
+        parts,
         1.5,
         "all rows; a group is all layers with weights of one shape (one length for add); softmax "
         "(3 rows) and max_pool (4) are the worst",
-        inside=float(np.average(shares, weights=weights)),
         evidence="counted",
     )
 
@@ -200,11 +185,10 @@ def arena_row(layers: Sequence[TimedLayer]) -> Row:
 def power_row() -> Row:
     """Active power of a network from the other networks on the same part, supply and version."""
     states: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
-    with POWER_CSV.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row["model"] != _STREAMING:
-                key = (row["mcu"], row["clock_mhz"], row["runtime_version"], row["supply"])
-                states[key].append((row["model"], float(row["power_mw"])))
+    for row in csv_rows(POWER_CSV):
+        if row["model"] != _STREAMING:
+            key = (row["mcu"], row["clock_mhz"], row["runtime_version"], row["supply"])
+            states[key].append((row["model"], float(row["power_mw"])))
     measured, predicted, groups = [], [], []
     for state, found in states.items():
         powers = np.array([power for _, power in found])

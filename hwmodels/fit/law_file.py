@@ -25,6 +25,11 @@ def bounds(estimate: Estimate, *, places: int = 4) -> Bounds:
     return Bounds(value=value, low=low, high=high)
 
 
+def around_one(half_width: float) -> Bounds:
+    """Measured over predicted, from a half width in logs."""
+    return bounds(Estimate.exact(1.0).widened(half_width))
+
+
 def timed_kernel(
     name: str,
     coefficients: Array,

@@ -8,15 +8,14 @@ number: how many instructions they run for one of a Cortex-M7.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from hwmodels.fit.law_file import significant
 from hwmodels.fit.regression import Array, HeldOut, half_width, solve
+from hwmodels.fit.timings import csv_rows
 from hwmodels.path import LAW_TOML, PARTS, LawFile, PartLaw, PathErrors, PathShape, features
 
 PATH_CSV = LAW_TOML.parent / "path.csv"
@@ -35,26 +34,25 @@ class Row:
     bytes: dict[str, float]
 
 
-def read_rows(path: Path = PATH_CSV) -> list[Row]:
+def read_rows() -> list[Row]:
     """Rows of the table of counts."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Row(
-                PathShape(
-                    float(line["ppg_hz"]),
-                    float(line["acc_hz"]),
-                    int(line["ppg_channels"]),
-                    float(line["rate_hz"]),
-                    line["smoothing"],
-                    "streaming" if line["mode"] == "streaming" else "window",
-                ),
-                line["core"],
-                {part: float(line[f"{part}_instructions"]) for part in PARTS},
-                {part: float(line[f"{part}_cycles"]) for part in PARTS},
-                {"flash": float(line["flash_bytes"]), "state": float(line["state_bytes"])},
-            )
-            for line in csv.DictReader(file)
-        ]
+    return [
+        Row(
+            PathShape(
+                float(line["ppg_hz"]),
+                float(line["acc_hz"]),
+                int(line["ppg_channels"]),
+                float(line["rate_hz"]),
+                line["smoothing"],
+                "streaming" if line["mode"] == "streaming" else "window",
+            ),
+            line["core"],
+            {part: float(line[f"{part}_instructions"]) for part in PARTS},
+            {part: float(line[f"{part}_cycles"]) for part in PARTS},
+            {"flash": float(line["flash_bytes"]), "state": float(line["state_bytes"])},
+        )
+        for line in csv_rows(PATH_CSV)
+    ]
 
 
 def _fit(rows: Sequence[Row], part: str, measured: Sequence[float]) -> Array:

@@ -111,38 +111,35 @@ def leave_groups_out_linear(
     return leave_groups_out(groups, measured, predict)
 
 
-def half_width(residuals: Array, level: float = LEVEL) -> float:
+def half_width(residuals: Array) -> float:
     """Half width of the conformal interval, in logs, from the residuals of held-out points."""
     sizes = np.sort(np.abs(residuals))
-    rank = math.ceil(level * (len(sizes) + 1))
+    rank = math.ceil(LEVEL * (len(sizes) + 1))
     return float(sizes[min(rank, len(sizes)) - 1])
 
 
-def pair_width(
-    residuals: Array, together: Sequence[Hashable] | None = None, level: float = LEVEL
-) -> float:
+def pair_width(residuals: Array, together: Sequence[Hashable] | None = None) -> float:
     """Half width in logs of a point once another one is known, from pairs of residuals.
 
     Args:
         residuals: `(points,)`.
         together: `(points,)` keys; only points of one key make a pair. All do if None.
-        level: share of the pairs.
     """
     first, second = np.triu_indices(len(residuals), 1)
     if together is not None:
         keys = list(together)
         same = [keys[int(i)] == keys[int(j)] for i, j in zip(first, second, strict=True)]
         first, second = first[same], second[same]
-    return half_width(residuals[first] - residuals[second], level)
+    return half_width(residuals[first] - residuals[second])
 
 
-def share_inside(held_out: HeldOut, level: float = LEVEL) -> float:
+def share_inside(held_out: HeldOut) -> float:
     """Share of points inside the interval that the *other* groups' residuals give.
 
     The interval of a point never knows the residual of its own group, so this is what a user of
     the law meets, not a property of the quantile.
     """
-    return share_within_others(held_out.residuals, held_out.groups, level)
+    return share_within_others(held_out.residuals, held_out.groups)
 
 
 def share_inside_of(held_out: HeldOut, group: Hashable, pool: HeldOut) -> float:
@@ -153,9 +150,7 @@ def share_inside_of(held_out: HeldOut, group: Hashable, pool: HeldOut) -> float:
     return float(np.mean(np.abs(held_out.residuals[own]) <= reach))
 
 
-def share_within_others(
-    residuals: Array, groups: Sequence[Hashable], level: float = LEVEL
-) -> float:
+def share_within_others(residuals: Array, groups: Sequence[Hashable]) -> float:
     """`share_inside` of residuals in any unit, `(points,)`."""
     sizes = np.abs(residuals)
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
@@ -163,6 +158,6 @@ def share_within_others(
     inside = 0
     for key in range(len(numbers)):
         own = keys == key
-        reach = half_width(sizes[~own], level) * (1 + 1e-9) + 1e-12
+        reach = half_width(sizes[~own]) * (1 + 1e-9) + 1e-12
         inside += int(np.sum(sizes[own] <= reach))
     return inside / len(sizes)

@@ -6,7 +6,7 @@ network, whether its board and its build are among those of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,10 +81,23 @@ def share_by_group(held_out: HeldOut, pool: HeldOut | None = None) -> float:
     return float(np.mean([share_inside_of(held_out, group, every) for group in groups]))
 
 
-def joined(parts: Sequence[HeldOut], names: Sequence[str]) -> HeldOut:
-    """Several laws' points as one; groups stay apart."""
-    return HeldOut(
-        np.concatenate([part.measured for part in parts]),
-        np.concatenate([part.predicted for part in parts]),
-        tuple((name, key) for part, name in zip(parts, names, strict=True) for key in part.groups),
+def kernels(
+    what: str,
+    data: str,
+    parts: Mapping[str, HeldOut],
+    goal: float,
+    note: str,
+    *,
+    evidence: Evidence = "timed",
+) -> Row:
+    """A line of all points of several kernels, each of which has a law and an interval."""
+    held_out = HeldOut(
+        np.concatenate([part.measured for part in parts.values()]),
+        np.concatenate([part.predicted for part in parts.values()]),
+        tuple((name, key) for name, part in parts.items() for key in part.groups),
     )
+    inside = np.average(
+        [share_inside(part) for part in parts.values()],
+        weights=[len(part.groups) for part in parts.values()],
+    )
+    return percent(what, data, held_out, goal, note, inside=float(inside), evidence=evidence)

@@ -26,7 +26,7 @@ from hwmodels.engines.kernels import CLASSES, TIMED, Geometry, kernel_class, tim
 from hwmodels.engines.load import DATA_DIR
 from hwmodels.estimate import Estimate
 from hwmodels.fit import counted as fit
-from hwmodels.fit.law_file import bounds, timed_kernel
+from hwmodels.fit.law_file import around_one, bounds, timed_kernel
 from hwmodels.fit.networks import (
     CORTEX_M7,
     REFERENCE,
@@ -56,14 +56,10 @@ class TimedLaw:
 
     Attributes:
         coefficients: cycles per feature.
-        layers, groups: how many it was fitted on, and shapes of weights among them.
         held_out: leave-one-group-out predictions.
-        limits: largest sizes seen.
     """
 
     coefficients: Array
-    layers: int
-    groups: int
     held_out: HeldOut
     limits: LimitsFile
 
@@ -88,8 +84,6 @@ def fit_law(name: str, layers: list[TimedLayer]) -> TimedLaw:
     groups = [row.group for row in layers]
     return TimedLaw(
         coefficients=solve(features, cycles),
-        layers=len(layers),
-        groups=len(set(groups)),
         held_out=leave_groups_out_linear(features, cycles, groups),
         limits=LimitsFile.of([row.geometry for row in layers]),
     )
@@ -182,9 +176,7 @@ def _other_builds(
     """Whole networks on a core, by the single layers of one of its parts: builds unlike it.
 
     Args:
-        mcu: the part that was timed layer by layer.
-        laws: coefficients of its kernels.
-        counted: laws of counted instructions.
+        laws: coefficients of the kernels of `mcu`.
         factors: cycles of a MAC of a depthwise window, and of a counted instruction.
     """
     depthwise, per_instruction = factors
@@ -215,7 +207,6 @@ def document(found: TimedFit) -> file.TimedFit:
 def _m7_profile(found: TimedFit) -> file.TimedProfile:
     networks = found.networks
     low, high = found.m7_extremes
-    width = half_width(networks.held_out.residuals)
     middle, scales = networks.fitted.per_instruction, networks.fitted.scales
     timed = fit.timed_geometries(CORTEX_M7)
     laws = {name: law.coefficients for name, law in found.laws[REFERENCE].items()}
@@ -236,7 +227,7 @@ def _m7_profile(found: TimedFit) -> file.TimedProfile:
         core=CORTEX_M7,
         part="",
         per_instruction=bounds(Estimate(middle, min(low, middle), max(high, middle))),
-        network=bounds(Estimate(1.0, float(np.exp(-width)), float(np.exp(width)))),
+        network=around_one(half_width(networks.held_out.residuals)),
         mean_error=round(networks.held_out.mape, 4),
         anchored=round(pair_width(networks.held_out.residuals), 4),
         kernels=kernels,
@@ -259,13 +250,12 @@ def _part(found: TimedFit, mcu: str) -> file.TimedProfile:
     core = next(row.core for row in found.layers if row.mcu == mcu)
     others = found.builds[core]
     residuals = others.held_out.residuals
-    width = float(np.exp(half_width(residuals)))
     return file.TimedProfile(
         note=f"network: {len(residuals)} timings in other builds and on other boards",
         core=core,
         part="nRF" if mcu.startswith("nRF") else "",
         per_instruction=bounds(per_instruction),
-        network=bounds(Estimate(1.0, 1 / width, width)),
+        network=around_one(half_width(residuals)),
         holds_boards=True,
         anchored=round(pair_width(residuals, others.builds), 4),
         kernels=kernels,

