@@ -57,7 +57,6 @@ def flash_parts(
     """Flash of a network under an engine.
 
     Args:
-        engine: gives the overheads.
         weight_bytes: int8 weights and int32 biases.
         channels: output channels of all layers with a weight scale per channel.
         calls: operators that are calls of their own; all if None.

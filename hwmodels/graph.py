@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import prod
 from typing import Any
 
@@ -38,25 +38,8 @@ from ppgnas.task import TASK, Task
 __all__ = ["Graph", "Layer", "Shape", "Sides", "Tensor", "dense_rows", "window_padding"]
 
 LARGEST_SIZE = 2**31 - 1  # of the files that a graph is written to
-_RARE = {
-    "kind": "int8",
-    "constant": False,
-    "groups": 1,
-    "channel_scales": False,
-    "axes": (),
-    "rows": (),
-    "slope": 0.0,
-    "grid": "asymmetric",
-    "block": 1,
-    "approximate": False,
-    "in_float": False,
-    "clip": 0.0,
-    "adjoint": (False, False),
-    "threshold": 0,
-    "channel_pads": (0, 0),
-    "weights_of": "",
-}
-"""Fields that a document holds only where they differ from this."""
+_ALWAYS = ("kernel", "stride", "dilation", "padding", "pads", "activation")
+"""Fields that a document holds whatever they are; others only where they are not as usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +361,9 @@ class Graph:
 
 
 def _document(part: Tensor | Layer) -> dict[str, Any]:
+    usual = {each.name: each.default for each in fields(part)}
     items = asdict(part).items()
-    return {key: value for key, value in items if key not in _RARE or value != _RARE[key]}
+    return {key: value for key, value in items if key in _ALWAYS or value != usual[key]}
 
 
 # A key that nobody reads would be a network that nobody meant.

@@ -69,9 +69,7 @@ def clock_choices(
     """Latency and average power at every clock of a board, the fastest first.
 
     Args:
-        board: gives the clocks and the power at each.
         cycles: of one inference on the board's core.
-        period_s: seconds between two inferences.
         budget_ms: the longest latency allowed; the period if None.
     """
     budget_ms = 1e3 * period_s if budget_ms is None else budget_ms

@@ -59,7 +59,6 @@ class Scorecard(Shown):
     """All costs of one network, with bounds.
 
     Attributes:
-        board, engine: names.
         latency_ms, cycles, energy_mj, sleep_mw, power_mw: see the module.
         board_flash_bytes, board_sram_bytes: what the board has.
         flash_bytes: sum of `flash_weights_bytes` (the stored model), `flash_code_bytes` (kernels)
@@ -219,10 +218,7 @@ def score(
     """All costs of a graph, per layer and with bounds.
 
     Args:
-        graph: the network.
-        board: where it runs.
-        engine: what runs it.
-        period_s: seconds between two inferences.
+        period_s: between two inferences.
         file_bytes: size of the model's TFLite file where there is one; an engine that keeps the
             file in flash as it is then has no error there.
         mode: over each window anew, or over what is new; layers, MACs and cycles are then those
