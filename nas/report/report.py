@@ -8,7 +8,6 @@ confidence holds, the worst stretches. The page needs no network. The sections l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from nas.report.boards import boards_section
@@ -56,25 +55,21 @@ def build_report(run: Path) -> str:
         RunError: `run` is no run directory, or a file in it is foreign or damaged.
     """
     data = load_run(run)
-    return _page(data, run.name, sections_of(data))
+    limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in data.budgets.items() if k in COSTS]
+    streams = ["streaming"] if data.document.config.mode == "streaming" else []
+    title = f"ppgnas: {data.board}, {run.name}" + (" (synthetic data)" if data.synthetic else "")
+    return render_page(
+        title,
+        f"Heart-rate networks for {data.board}",
+        sections_of(data),
+        chips=[data.board, data.engine, *streams, *limits],
+        synthetic=data.synthetic,
+    )
 
 
 def sections_of(data: RunData) -> list[Section]:
     """The parts of the page that this run has something for, in order."""
     return [part for part in (build(data) for build in _SECTIONS) if part is not None]
-
-
-def _page(data: RunData, name: str, sections: Sequence[Section]) -> str:
-    limits = [f"{COSTS[k][0]} ≤ {cost(k, v)}" for k, v in data.budgets.items() if k in COSTS]
-    streams = ["streaming"] if data.document.config.mode == "streaming" else []
-    title = f"ppgnas: {data.board}, {name}" + (" (synthetic data)" if data.synthetic else "")
-    return render_page(
-        title,
-        f"Heart-rate networks for {data.board}",
-        sections,
-        chips=[data.board, data.engine, *streams, *limits],
-        synthetic=data.synthetic,
-    )
 
 
 def write_report(run: Path) -> Path:

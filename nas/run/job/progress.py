@@ -82,12 +82,8 @@ class Lines:
         self.say(f"{label}: done in {format_duration(self._clock() - start_s)}")
 
 
-class Bars:
+class Bars(Lines):
     """One bar a phase on a terminal."""
-
-    def say(self, message: str) -> None:
-        """Write one line."""
-        print(printable(message), file=sys.stderr, flush=True)
 
     @contextmanager
     def phase(self, label: str) -> Iterator[Tick]:
