@@ -279,7 +279,6 @@ def _reported(teacher: Teacher, people: People) -> tuple[ReportErrors, ...]:
     """Of the teacher and its members, whose readings are smoothed as a student's are."""
     from distill.evaluation import decoded, float_logits
     from distill.teachers.base import Ensemble
-    from ppg.readout.transitions import fit_transitions
     from ppg.windows import InputSpec, windows_of
 
     found = []

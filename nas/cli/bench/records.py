@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -101,10 +100,7 @@ def records(
     def datasets(option: str, text: str | None) -> tuple[str, ...]:
         return listed(option, text, DataError, example="bami1,bami2") if text else ()
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    planned = []
+    progress, planned = for_terminal(), []
     tests, trains = map(datasets, ("tested", "train"), (tested, train))
     for name in names:
         config = RecordsConfig(
@@ -119,8 +115,8 @@ def records(
             teacher=teacher or "none",
             train=trains,
         )
-        planned += plan_jobs(config, folder, say)
-    with goes_on(), for_terminal().phase("folds") as tick:
+        planned += plan_jobs(config, folder, progress.say)
+    with goes_on(), progress.phase("folds") as tick:
         run_jobs(planned, parallel=jobs, progress=tick)
     if file is not None:
         whole, left_out = whole_seeds(gather_records(folder))

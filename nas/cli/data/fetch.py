@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,6 @@ import typer
 from nas.cli import options
 from nas.cli.common import emit, folder_for, verb
 from nas.cli.options import Text
-from ppgnas.parsing import printable
 from ppgnas.tables import counted
 
 
@@ -36,14 +34,14 @@ def fetch_data(
     ppgnas data fetch ppg_dalia --out data/ppg_dalia
     ppgnas data fetch bidmc --from bidmc-1.0.0.zip
     """
+    from nas.run.job.progress import for_terminal
     from ppg.loaders.fetch import fetch
     from ppg.loaders.registry import data_set
 
     known = data_set(name)
     folder = folder_for(out or f"data/{name}")
-    files = fetch(
-        known, folder, archive=Path(archive) if archive else None, sha256=sha256, say=_say
-    )
+    own = Path(archive) if archive else None
+    files = fetch(known, folder, archive=own, sha256=sha256, say=for_terminal().say)
     if as_json:
         emit({"dataset": name, "folder": str(folder), "files": [str(file) for file in files]})
         return
@@ -51,7 +49,3 @@ def fetch_data(
         f"{counted(len(files), 'file')} in {folder}; look at them with: ppgnas data inspect "
         f"{shlex.quote(str(folder))}"
     )
-
-
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr)
