@@ -21,6 +21,7 @@ from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import BudgetError, RunError
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
+from tests.distill.killing import silent
 
 TINY = EncoderShape(1, patch=96, width=8, blocks=1, heads=2)
 TEACHER = Job(sensor="ppg", method="masked", shape=TINY, steps=3, batch=8)
@@ -37,17 +38,13 @@ def ground(shards: Shards) -> Ground:
     return Ground(shards.folder, shards.rows_of(people[:2]), people[:2], people[2:])
 
 
-def quiet(done: int, total: int, note: str) -> None:
-    pass
-
-
 @pytest.mark.parametrize("method", ["masked", "contrast"])
 def test_a_stopped_training_goes_on_to_the_same_weights(
     method: str, ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.encoders.training.CHECKPOINT_EVERY", 1)
     job = replace(TEACHER, method=method)  # type: ignore[arg-type]
-    whole = pretrain(job, ground, tmp_path / "whole.safetensors", progress=quiet)
+    whole = pretrain(job, ground, tmp_path / "whole.safetensors", progress=silent)
 
     def stop(done: int, total: int, note: str) -> None:
         if done == 3:
@@ -66,11 +63,11 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 
 
 def test_a_student_is_aligned_and_stored_with_its_teacher(ground: Ground, tmp_path: Path) -> None:
-    pretrain(TEACHER, ground, tmp_path / "ppg.safetensors", progress=quiet)
+    pretrain(TEACHER, ground, tmp_path / "ppg.safetensors", progress=silent)
     teacher = load_encoder(tmp_path / "ppg.safetensors")
     job = Job(sensor="acc", method="aligned", shape=replace(TINY, channels=3), steps=2, batch=8)
     taught = replace(ground, teacher=teacher.encoder)
-    pretrain(job, taught, tmp_path / "acc.safetensors", progress=quiet)
+    pretrain(job, taught, tmp_path / "acc.safetensors", progress=silent)
     stored = load_encoder(tmp_path / "acc.safetensors")
     assert stored.facts.people == ground.people
     assert stored.facts.held_out == ground.held_out
@@ -88,9 +85,9 @@ def test_a_compact_student_becomes_integers(ground: Ground, tmp_path: Path) -> N
     assert graph.shape(graph.input) == (1, 1, SAMPLES, 3)
     job = Job(sensor="acc", method="aligned", arch=arch, steps=2, batch=8)
     taught = replace(ground, teacher=teacher)  # type: ignore[arg-type]
-    module = pretrain(job, taught, tmp_path / "float.safetensors", progress=quiet)
+    module = pretrain(job, taught, tmp_path / "float.safetensors", progress=silent)
     assert isinstance(module, Aligned)
-    qat = to_integers(job, module, taught, tmp_path / "int8.safetensors", progress=quiet)
+    qat = to_integers(job, module, taught, tmp_path / "int8.safetensors", progress=silent)
     net = qat.quantized()
     shards = _shards(ground)
     x = SegmentBank(shards, ground.rows).pairs(ground.rows[:4]).acc

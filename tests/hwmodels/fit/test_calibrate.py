@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from hwmodels.boards import load_board
+from hwmodels.engines.engine import Engine
 from hwmodels.engines.load import engine_text, load_engine
-from hwmodels.fit.calibrate import from_layers, from_networks, raw_cycles, render
+from hwmodels.fit.calibrate import Calibration, from_layers, from_networks, raw_cycles, render
 from hwmodels.fit.calibration_csv import LayerTiming, NetworkTiming, read_timings
 from hwmodels.fit.timings import timed_layers
 from hwmodels.operators import OPS
@@ -17,6 +18,12 @@ from ppgnas.errors import BoardError, DataError
 from tests.hwmodels.small import one_layer, small_graph
 
 GRAPHS = [small_graph(channels=4 * c, time=t) for c, t in ((2, 16), (4, 32), (6, 48), (8, 24))]
+
+
+def written(found: Calibration, base: str, path: Path) -> Engine:
+    """The engine of a calibration, as its file says it."""
+    path.write_text(render(found, base, name=path.stem, source='a "test" \\ file'))
+    return load_engine(str(path))
 
 
 def test_a_slower_build_is_found(tmp_path: Path) -> None:
@@ -28,9 +35,7 @@ def test_a_slower_build_is_found(tmp_path: Path) -> None:
     assert found.held_out is not None
     assert found.held_out.mape == pytest.approx(0, abs=1e-9)
     assert found.before.mape == pytest.approx(1 - 1 / 1.33)
-    path = tmp_path / "mine.toml"
-    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source='a "test" \\ file'))
-    mine = load_engine(str(path))
+    mine = written(found, "tflm-cmsis-nn", tmp_path / "mine.toml")
     assert mine.name == "mine"
     for graph, measured in zip(GRAPHS, cycles, strict=True):
         card = score(graph, board, mine)
@@ -49,14 +54,13 @@ def test_every_core_and_engine_can_be_anchored(
     board, engine = load_board(name), load_engine(engine_name)
     found = from_networks(["a"], GRAPHS[:1], [123_456.0], board, engine)
     assert found.held_out is None
-    path = tmp_path / "anchored.toml"
-    path.write_text(render(found, engine_name, name="anchored", source="a"))
-    card = score(GRAPHS[0], board, load_engine(str(path)))
+    anchored = written(found, engine_name, tmp_path / "anchored.toml")
+    card = score(GRAPHS[0], board, anchored)
     assert card.cycles.value == pytest.approx(123_456, rel=1e-5)
     before = (
         score(GRAPHS[1], board, engine).cycles.value / score(GRAPHS[0], board, engine).cycles.value
     )
-    after = score(GRAPHS[1], board, load_engine(str(path))).cycles.value / card.cycles.value
+    after = score(GRAPHS[1], board, anchored).cycles.value / card.cycles.value
     assert after == pytest.approx(before, rel=1e-6)
 
 
@@ -65,9 +69,7 @@ def test_an_anchor_leaves_the_code_of_sts_tools_as_it_is(tmp_path: Path) -> None
     shape = (1, 16, 16, 8)
     graph = one_layer("conv", shape, shape, kernel=(3, 3), padding="same")
     found = from_networks(["a"], [graph], [1e6], board, engine)
-    path = tmp_path / "anchored.toml"
-    path.write_text(render(found, "st-edge-ai", name="anchored", source="a"))
-    anchored = score(graph, board, load_engine(str(path)))
+    anchored = score(graph, board, written(found, "st-edge-ai", tmp_path / "anchored.toml"))
     assert anchored.flash_code_bytes == score(graph, board, engine).flash_code_bytes
 
 
@@ -78,10 +80,9 @@ def test_an_anchor_leaves_the_code_of_sts_tools_as_it_is(tmp_path: Path) -> None
 def test_an_anchor_narrows(tmp_path: Path, name: str, engine_name: str) -> None:
     board, engine = load_board(name), load_engine(engine_name)
     found = from_networks(["a"], GRAPHS[:1], [123_456.0], board, engine)
-    path = tmp_path / "anchored.toml"
-    path.write_text(render(found, engine_name, name="anchored", source="a"))
-    card = score(GRAPHS[1], board, load_engine(str(path)))
-    factor = load_engine(str(path)).profile(board).factor(board)
+    anchored = written(found, engine_name, tmp_path / "anchored.toml")
+    card = score(GRAPHS[1], board, anchored)
+    factor = anchored.profile(board).factor(board)
     before = engine.profile(board).factor(board, macs=GRAPHS[0].total_macs)
     assert factor.high / factor.low <= before.high / before.low * (1 + 1e-4)
     # One anchor says something of the next network, not all: 90 % of pairs lie this far apart.
@@ -92,11 +93,10 @@ def test_an_anchor_sets_the_level_of_counted_instructions(tmp_path: Path) -> Non
     """How many cycles an instruction takes in this build is known then, whatever the network; on
     a Cortex-M4F builds are less alike: 90 % of the pairs lie within 1.39 times."""
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn-99f736a")
-    path = tmp_path / "anchored.toml"
     found = from_networks(["a"], GRAPHS[:1], [123_456.0], board, engine)
-    path.write_text(render(found, engine.name, name="anchored", source="a"))
     before = score(GRAPHS[1], board, engine).cycles
-    after = score(GRAPHS[1], board, load_engine(str(path))).cycles
+    anchored = written(found, engine.name, tmp_path / "anchored.toml")
+    after = score(GRAPHS[1], board, anchored).cycles
     assert after.high / after.low < 0.9 * before.high / before.low
     other = from_networks(["a"], GRAPHS[:1], [123_456.0], load_board("nrf52840"), engine)
     assert other.network.high > 1.1 * found.network.high
@@ -113,13 +113,9 @@ def test_an_anchor_says_little_where_a_ratio_spans_networks() -> None:
 def test_an_anchor_leaves_other_cores_alone(tmp_path: Path) -> None:
     board, engine = load_board("stm32l4r5"), load_engine("tflm-cmsis-nn")
     found = from_networks(["a"], GRAPHS[:1], [1e6], board, engine)
-    path = tmp_path / "anchored.toml"
-    path.write_text(render(found, "tflm-cmsis-nn", name="anchored", source="a"))
+    anchored = written(found, "tflm-cmsis-nn", tmp_path / "anchored.toml")
     other = load_board("stm32u575")
-    assert (
-        score(GRAPHS[1], other, load_engine(str(path))).cycles
-        == score(GRAPHS[1], other, engine).cycles
-    )
+    assert score(GRAPHS[1], other, anchored).cycles == score(GRAPHS[1], other, engine).cycles
 
 
 def test_layers_of_another_part_get_laws_of_their_own(tmp_path: Path) -> None:
@@ -137,9 +133,7 @@ def test_layers_of_another_part_get_laws_of_their_own(tmp_path: Path) -> None:
     assert found.held_out is not None
     assert found.held_out.mape < 0.03
     assert 0.85 <= (found.inside or 0) <= 0.95
-    path = tmp_path / "mine.toml"
-    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source="layers"))
-    mine = load_engine(str(path))
+    mine = written(found, "tflm-cmsis-nn", tmp_path / "mine.toml")
     graph = one_layer("conv", (1, 16, 14, 48), (1, 16, 14, 32), kernel=(3, 1), padding="same")
     dispatch = score(one_layer("conv", (1, 1, 1, 1), (1, 1, 1, 1)), board, mine)
     measured = 3_097_110  # of data/layer_cycles_tflm.csv
@@ -227,7 +221,7 @@ def test_an_engine_is_calibrated_once(tmp_path: Path) -> None:
     board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
     found = from_networks(["a"], GRAPHS[:1], [1e6], board, engine)
     path = tmp_path / "mine.toml"
-    path.write_text(render(found, "tflm-cmsis-nn", name="mine", source="a"))
+    written(found, "tflm-cmsis-nn", path)
     with pytest.raises(BoardError, match="this engine is calibrated already"):
         engine_text(str(path), name_as="again")
     path.write_text(path.read_text().replace("scale = ", "scale = -"))

@@ -32,16 +32,12 @@ from ppg.npz.folder import read_folder, read_recording, write_recording
 from ppgnas.errors import DataError, RunError
 from ppgnas.files import write_json_atomic
 from search_spaces.published import published
-from tests.nas.fakes import write_one_person_twice, write_people
+from tests.nas.fakes import silent, write_one_person_twice, write_people
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_people(tmp_path_factory.mktemp("records"), people=4))
-
-
-def tick(done: int, total: int, note: str) -> None:
-    """Nobody watches."""
 
 
 def config(data: str, **changes: Any) -> RecordsConfig:
@@ -93,17 +89,17 @@ def test_what_is_done_is_not_done_again(data: str, tmp_path: Path) -> None:
         write_json_atomic(job.out, replace(record(job.seed), identity=job.identity).to_json())
 
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, parallel=1, progress=tick, run=run)
+        run_jobs(jobs, parallel=1, progress=silent, run=run)
     assert [is_done(job) for job in jobs] == [True, True, True, False]
     ran.clear()
-    run_jobs(jobs, parallel=1, progress=tick, run=run)
+    run_jobs(jobs, parallel=1, progress=silent, run=run)
     assert ran == [jobs[3].out.name]
 
     other = json.loads(jobs[0].out.read_text())
     other["identity"]["fingerprint"] = "0"
     jobs[0].out.write_text(json.dumps(other))
     with pytest.raises(RunError, match="was made with another `fingerprint`"):
-        run_jobs(jobs, parallel=1, progress=tick, run=run)
+        run_jobs(jobs, parallel=1, progress=silent, run=run)
     jobs[0].out.write_text(json.dumps({**other, "version": 1}))
     with pytest.raises(RunError, match="is of version 1; this ppgnas reads 2"):
         is_done(jobs[0])
@@ -135,7 +131,7 @@ def test_a_baseline_and_a_network_on_people(data: str, tmp_path: Path) -> None:
 def test_folds_side_by_side_give_what_they_give_alone(data: str, tmp_path: Path) -> None:
     asked = config(data, network="baseline:spectral-peak")
     alone, both = (plan_jobs(asked, tmp_path / name) for name in ("alone", "both"))
-    run_jobs(alone, parallel=1, progress=tick)
+    run_jobs(alone, parallel=1, progress=silent)
     seen: list[tuple[int, int]] = []
     run_jobs(both, parallel=2, progress=lambda done, total, _: seen.append((done, total)))
     assert seen[0] == (0, 2) and seen[-1] == (2, 2)
@@ -155,9 +151,9 @@ def test_a_dropped_interrupt_ends_a_fold(
     monkeypatch.setattr(interrupt, "check", asked_to_stop)
     jobs = plan_jobs(config(data, seeds=(0,)), tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs[:1], parallel=1, progress=tick)
+        run_jobs(jobs[:1], parallel=1, progress=silent)
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, parallel=2, progress=tick, run=sleep)
+        run_jobs(jobs, parallel=2, progress=silent, run=sleep)
     assert not any(map(is_done, jobs))
 
 
@@ -172,7 +168,7 @@ def die(job: Job) -> None:
 def test_a_killed_process_is_told_and_the_others_end(data: str, tmp_path: Path) -> None:
     jobs = plan_jobs(config(data, network="baseline:spectral-peak"), tmp_path)
     with pytest.raises(RunError, match="perhaps for want of memory; run the command again"):
-        run_jobs(jobs, parallel=2, progress=tick, run=die)
+        run_jobs(jobs, parallel=2, progress=silent, run=die)
     # The pool's own thread takes their exit status: asked at that moment, a child seems alive.
     deadline = time.monotonic() + 600
     while multiprocessing.active_children() and time.monotonic() < deadline:

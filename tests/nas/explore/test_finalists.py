@@ -36,7 +36,7 @@ from ppg.synthetic.recordings import synthesize
 from ppg.windows import WindowSet
 from ppgnas.errors import ExportError
 from search_spaces.space import SearchSpace
-from tests.nas.fakes import FakeTrainer, fake_mae, fake_net
+from tests.nas.fakes import FakeTrainer, fake_mae, fake_net, silent
 
 PROBLEM = Problem(
     ("mae", "latency"), {"flash": 1e6}, "total", {"mae_bpm": 30.0, "latency_ms": 10.0}
@@ -51,10 +51,6 @@ def candidate(
     return Candidate(
         number, ARCHS[number], costs, mae_bpm is not None, mae_bpm, 0.0, first_bpm=first_bpm
     )
-
-
-def tick(done: int, total: int, note: str) -> None:
-    """Nobody watches."""
 
 
 def test_the_best_is_always_chosen_and_only_the_front_is() -> None:
@@ -123,8 +119,8 @@ def test_only_what_is_missing_is_retrained(tmp_path: Path) -> None:
     chosen = [candidate(i, 5.0, 1.0 + i) for i in range(3)]
     calls: list[str] = []
     trainer = FakeTrainer(SearchSpace.preset("tiny"), folder=tmp_path, calls=calls)
-    retrain_finalists(chosen[:1], trainer, run, tick)
-    retrain_finalists(chosen, trainer, run, tick)
+    retrain_finalists(chosen[:1], trainer, run, silent)
+    retrain_finalists(chosen, trainer, run, silent)
     retrained = [call for call in calls if call.startswith("retrain ")]
     assert sorted(retrained) == sorted(f"retrain {c.arch.id}" for c in chosen)
     order = ranked(chosen, run)
@@ -142,13 +138,13 @@ def test_where_the_time_is_over_one_finalist_is_enough(tmp_path: Path) -> None:
     run, calls = RunDir(tmp_path), list[str]()
     chosen = [candidate(i, 5.0, 1.0 + i) for i in range(3)]
     trainer = FakeTrainer(SearchSpace.preset("tiny"), folder=tmp_path, calls=calls)
-    done = retrain_finalists(chosen, trainer, run, tick, enough=lambda: True)
+    done = retrain_finalists(chosen, trainer, run, silent, enough=lambda: True)
     assert [c.number for c in done] == [2]
     assert [call for call in calls if "retrain" in call] == [f"retrain {chosen[2].arch.id}"]
     calls.clear()
-    again = retrain_finalists(chosen, trainer, run, tick, enough=lambda: True)
+    again = retrain_finalists(chosen, trainer, run, silent, enough=lambda: True)
     assert again == done and calls == []  # a run that goes on after its time
-    assert retrain_finalists(chosen, trainer, run, tick) == chosen
+    assert retrain_finalists(chosen, trainer, run, silent) == chosen
 
 
 def judging(engine: str = "tflm-cmsis-nn") -> Judging:
@@ -170,7 +166,7 @@ def test_a_file_that_computes_something_else_is_refused(
         parity, "compare", lambda *given: replace(compare(*given), tflite_rule_max_lsb=2)
     )
     with pytest.raises(ExportError) as caught:
-        write_finalists([finalist], judging(), run=run, progress=tick)
+        write_finalists([finalist], judging(), run=run, progress=silent)
     assert "LiteRT's rounding by 2 LSB on 12 windows; it must equal it" in str(caught.value)
     assert run.finalists() == []
     assert list(run.front.iterdir()) == []
@@ -180,7 +176,7 @@ def test_a_card_says_what_was_foretold(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     chosen = replace(candidate(5, 5.0, 1.0), mae_low_bpm=3.5, mae_high_bpm=7.5)
     one = Finalist(chosen, fake_net(chosen.arch), 4.0)
-    write_finalists([one], judging(), run=run, progress=tick)
+    write_finalists([one], judging(), run=run, progress=silent)
     assert run.card(1).search_mae_bpm == SearchErrors(
         foretold=5.0, foretold_low=3.5, foretold_high=7.5, retrained_int8=4.0
     )
@@ -195,14 +191,14 @@ def test_a_pruned_finalist_is_written_as_what_it_became(tmp_path: Path) -> None:
             on_done(0, Retrained(fake_net(pruned), 4.0, pruned))
 
     trainer = Pruning(SearchSpace.preset("tiny"), folder=tmp_path)
-    done = retrain_finalists([chosen], trainer, run, tick)
+    done = retrain_finalists([chosen], trainer, run, silent)
     found = ranked(done, run)
     assert [(f.candidate, f.arch) for f in found] == [(chosen, pruned)]
-    write_finalists(found, judging(), run=run, progress=tick)
+    write_finalists(found, judging(), run=run, progress=silent)
     card = run.card(1)
     assert card.arch == pruned and card.id == pruned.id
     made = run.finalist(1).stat().st_mtime_ns
-    write_finalists(ranked(done, run), judging(), run=run, progress=tick)
+    write_finalists(ranked(done, run), judging(), run=run, progress=silent)
     assert run.finalist(1).stat().st_mtime_ns == made
 
 
@@ -210,12 +206,12 @@ def test_complete_finalists_stay_and_surplus_ones_go(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     pair = (candidate(5, 5.0, 1.0), candidate(6, 6.0, 1.0))
     two = [Finalist(c, fake_net(c.arch), 4.0) for c in pair]
-    write_finalists(two, judging(), run=run, progress=tick)
+    write_finalists(two, judging(), run=run, progress=silent)
     times = [run.finalist(n).stat().st_mtime_ns for n in (1, 2)]
-    write_finalists(two, judging(), run=run, progress=tick)
+    write_finalists(two, judging(), run=run, progress=silent)
     assert [run.finalist(n).stat().st_mtime_ns for n in (1, 2)] == times
     other = [replace(two[1], search_mae_bpm=3.0)]
-    write_finalists(other, judging(), run=run, progress=tick)
+    write_finalists(other, judging(), run=run, progress=silent)
     assert run.finalists() == [1]
     assert run.card(1).id == two[1].candidate.arch.id
 
@@ -252,7 +248,7 @@ def test_a_network_without_c_stays_a_finalist(
         [Finalist(chosen, fake_net(chosen.arch), 4.0)],
         judging("ppgnas-c"),
         run=run,
-        progress=tick,
+        progress=silent,
     )
     assert run.card(1).c == NotInC("layer 'stem': all weights of channel 3 are zero")
     # What runs is then the TFLite file, and nothing is said of another.

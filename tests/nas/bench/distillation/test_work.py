@@ -23,10 +23,7 @@ from ppg.windows import WindowSet
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import DataError
 from search_spaces.lower import lower
-
-
-def nothing(done: int, total: int, note: str) -> None:
-    """Watch nothing."""
+from tests.nas.fakes import silent
 
 
 def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +47,7 @@ def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.Monkey
             tmp_path / "ground",
             tmp_path,
         ),
-        nothing,
+        silent,
     )
     assert ground.teacher_s == 0 < ground.pool_s and ground.teacher_errors is None
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
@@ -59,17 +56,17 @@ def test_a_cell_from_ground_to_record(tmp_path: Path, monkeypatch: pytest.Monkey
         pool = tmp_path / "ground" / "pool"
         return CellJob(cell, arch, target, Steps(3, 0), judges, effort, pool, tmp_path / folder)
 
-    unrounded = train_cell(job(cell, "float"), nothing)
+    unrounded = train_cell(job(cell, "float"), silent)
     post = Cell(Recipe(student="medium@0.2", people=1, quantisation="post"), 0)
-    rounded = train_cell(job(post, "post"), nothing)
+    rounded = train_cell(job(post, "post"), silent)
     # In one folder nothing is trained twice, and the seconds of the training count for both.
-    shared = train_cell(job(post, "float"), nothing)
+    shared = train_cell(job(post, "float"), silent)
     assert (shared.errors, shared.search_bpm) == (rounded.errors, rounded.search_bpm)
     assert shared.seconds > unrounded.seconds
     assert set(unrounded.errors.raw) == {people[3].person}
     # The same weights, read before and after rounding: near each other, and not the same.
     assert unrounded.errors != rounded.errors
-    pace = measure_pace(job(cell, "pace"), nothing)
+    pace = measure_pace(job(cell, "pace"), silent)
     assert pace.float_s > 0 and pace.int8_s > 0
 
 
@@ -116,7 +113,7 @@ def test_a_plain_student_has_as_many_parameters(tmp_path: Path, name: str) -> No
     effort = EFFORTS["smoke"]
     folders = tmp_path / "ground", tmp_path
     prepare_ground(
-        GroundJob(cell.ground, people[:2], [], judges, effort, 32, True, False, *folders), nothing
+        GroundJob(cell.ground, people[:2], [], judges, effort, 32, True, False, *folders), silent
     )
     target = load_target(DEFAULT_BOARD, DEFAULT_ENGINE)
     arch = student_arch(name)
@@ -125,10 +122,10 @@ def test_a_plain_student_has_as_many_parameters(tmp_path: Path, name: str) -> No
     losses: list[float] = []
     record = train_cell(job, lambda _, __, note: losses.append(float(note.split()[-1])))
     assert losses[-1] < losses[0] and len(losses) == 16
-    again = train_cell(replace(job, folder=tmp_path / "again"), nothing)
+    again = train_cell(replace(job, folder=tmp_path / "again"), silent)
     assert again.errors == record.errors
     assert record.arch is None and record.costs is None
     assert 0.8 < record.parameters / lower(arch).total_parameters <= 1
-    assert measure_pace(job, nothing).float_s > 0
+    assert measure_pace(job, silent).float_s > 0
     with pytest.raises(DataError, match=f"student {name} is a network in float alone"):
         Recipe(student=name)
