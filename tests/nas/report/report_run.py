@@ -11,6 +11,7 @@ import numpy as np
 from nas.pareto import hypervolume_share, nondominated
 from search_spaces.arch import Arch, StageArch
 from tests.nas.report.made_finalist import write_finalist
+from tests.nas.run.made import candidates_document
 
 FLASH_BUDGET_BYTES = 81920
 ODD_NAMES = (
@@ -186,24 +187,12 @@ def make_run(
             calibrated=calibrated,
         )
     path.mkdir(parents=True, exist_ok=True)
-    document = {
-        "format": "ppgnas-candidates",
-        "version": 1,
-        "objectives": ["mae", "latency", "sram"],
-        "budgets": {
-            "flash_bytes": FLASH_BUDGET_BYTES,
-            "latency_ms": None,
-            "sram_bytes": None,
-            "power_mw": None,
-        },
-        "board": "stm32h743",
-        "engine": "tflm-cmsis-nn",
-        "synthetic": synthetic,
-        "considered": candidates + 900,
-        "evaluated": sum(c["feasible"] for c in listed),
-        "reference_point": {"mae_bpm": 30.0, "latency_ms": 100.0, "sram_bytes": 60_000},
-        "candidates": listed,
-    }
+    document = candidates_document(
+        listed,
+        synthetic=synthetic,
+        considered=candidates + 900,
+        reference_point={"mae_bpm": 30.0, "latency_ms": 100.0, "sram_bytes": 60_000},
+    )
     (path / "candidates.json").write_text(json.dumps(document), encoding="utf-8")
     toml = RUN_TOML.format(
         trials=candidates,

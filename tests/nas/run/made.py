@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -52,6 +53,25 @@ def run_document(**changes: Any) -> RunDocument:
         "versions": {"ppgnas": "0.1.0", "python": "3.11.7"},
     }
     return RunDocument(**{**known, **changes})
+
+
+def candidates_document(listed: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """`candidates.json` of a search for 80 KB of flash."""
+    limits = {"flash_bytes": 81920, "latency_ms": None, "sram_bytes": None, "power_mw": None}
+    return {
+        "format": "ppgnas-candidates",
+        "version": 1,
+        "objectives": ["mae", "latency", "sram"],
+        "budgets": limits,
+        "board": "stm32h743",
+        "engine": "tflm-cmsis-nn",
+        "synthetic": False,
+        "considered": len(listed),
+        "evaluated": sum(row["mae_bpm"] is not None for row in listed),
+        "reference_point": {"mae_bpm": 30.0, "latency_ms": 10.0, "sram_bytes": 60_000},
+        "candidates": listed,
+        **changes,
+    }
 
 
 def made_candidates() -> Candidates:

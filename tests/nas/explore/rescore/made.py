@@ -18,7 +18,7 @@ from hwmodels.engines.load import load_engine
 from nas.run.folder import RunDir
 from search_spaces.lower import lower
 from search_spaces.space import SearchSpace
-from tests.nas.run.made import run_document
+from tests.nas.run.made import candidates_document, run_document
 
 BOARD, ENGINE = "stm32h743", "tflm-cmsis-nn"
 FLASH_BUDGET_BYTES = 81920
@@ -70,26 +70,7 @@ def candidates(count: int, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def write_run(path: Path, listed: list[dict[str, Any]], **changes: Any) -> RunDir:
-    document = {
-        "format": "ppgnas-candidates",
-        "version": 1,
-        "objectives": ["mae", "latency", "sram"],
-        "budgets": {
-            "flash_bytes": FLASH_BUDGET_BYTES,
-            "latency_ms": None,
-            "sram_bytes": None,
-            "power_mw": None,
-        },
-        "budget_scope": "total",
-        "board": BOARD,
-        "engine": ENGINE,
-        "synthetic": False,
-        "considered": len(listed),
-        "evaluated": sum(row["mae_bpm"] is not None for row in listed),
-        "reference_point": {"mae_bpm": 30.0, "latency_ms": 10.0, "sram_bytes": 60_000},
-        "candidates": listed,
-        **changes,
-    }
+    document = candidates_document(listed, **{"budget_scope": "total", **changes})
     path.mkdir(parents=True)
     run = RunDir(path)
     run.write_document(run_document(finished="2026-11-21T02:53:45+00:00"))
