@@ -42,9 +42,7 @@ def paper_engine() -> Engine:
     exact = Estimate.exact
     return Engine(
         name="paper-engine",
-        title="",
         version="1",
-        date="",
         kind="layers",
         cores=("Cortex-M7",),
         parts=(),
