@@ -176,23 +176,23 @@ def run_head(what: Plan, steps: Tensor, head: Head, tap: Tap = _same) -> Tensor:
     return _logits(steps.mean(dim=0) if what.pooling == "avg" else steps.amax(dim=0), head, tap)
 
 
-def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head, tap: Tap = _same) -> Tensor:
+def run_pass(what: Plan, x: Tensor, convolve: Convolve, head: Head) -> Tensor:
     """Run a network that can stream over a whole signal once.
 
     Args:
-        what, convolve, head, tap: see `run_network`.
+        what, convolve, head: see `run_network`.
         x: `(1, channels, time)`, whole blocks.
 
     Returns:
         `(readings, classes)` logits after each block from the last one of a window on.
     """
-    steps = run_trunk(what, x, convolve, tap, whole=True)[:, 0]
+    steps = run_trunk(what, x, convolve, whole=True)[:, 0]
     blocks = steps.reshape(-1, what.time // what.strides, what.features).mean(dim=1)
     pooled = what.pooled_blocks
-    return _logits(blocks[what.strides - pooled :].unfold(0, pooled, 1).mean(dim=2), head, tap)
+    return _logits(blocks[what.strides - pooled :].unfold(0, pooled, 1).mean(dim=2), head)
 
 
-def _logits(pooled: Tensor, head: Head, tap: Tap) -> Tensor:
+def _logits(pooled: Tensor, head: Head, tap: Tap = _same) -> Tensor:
     coarse = F.linear(tap("pool", pooled), head.weight, head.bias)
     if head.upsample is None:
         return tap("logits", coarse)

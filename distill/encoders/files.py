@@ -96,10 +96,10 @@ def load_encoder(path: Path) -> StoredEncoder:
 
 
 @torch.no_grad()
-def embed(encoder: nn.Module, x: Tensor, *, batch: int = 256) -> Tensor:
+def embed(encoder: nn.Module, x: Tensor) -> Tensor:
     """Embeddings `(segments, dimensions)` of `(segments, channels, time)`, on the CPU."""
     device = next(encoder.parameters()).device
-    parts = [encoder(part.to(device)).cpu() for part in torch.split(x, batch)]
+    parts = [encoder(part.to(device)).cpu() for part in torch.split(x, 256)]
     return torch.cat(parts)
 
 

@@ -28,11 +28,9 @@ from hwmodels.fit.regression import (
 )
 from hwmodels.fit.rows import Row, kernels, percent, share_by_group
 from hwmodels.fit.st.rows import st_rows
-from hwmodels.fit.timings import TimedLayer, csv_rows, timed_layers
+from hwmodels.fit.timings import STREAMING, TimedLayer, csv_rows, timed_layers
 
 POWER_CSV = DATA_DIR / "active_power.csv"
-# A network that runs on a stream: its published power is an average with sleep.
-_STREAMING = "mlcommons_tiny____str_ww_ref_model"
 
 
 def rows() -> list[Row]:
@@ -186,7 +184,7 @@ def power_row() -> Row:
     """Active power of a network from the other networks on the same part, supply and version."""
     states: dict[tuple[str, ...], list[tuple[str, float]]] = defaultdict(list)
     for row in csv_rows(POWER_CSV):
-        if row["model"] != _STREAMING:
+        if row["model"] != STREAMING:
             key = (row["mcu"], row["clock_mhz"], row["runtime_version"], row["supply"])
             states[key].append((row["model"], float(row["power_mw"])))
     measured, predicted, groups = [], [], []

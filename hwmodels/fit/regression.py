@@ -142,14 +142,6 @@ def share_inside(held_out: HeldOut) -> float:
     return share_within_others(held_out.residuals, held_out.groups)
 
 
-def share_inside_of(held_out: HeldOut, group: Hashable, pool: HeldOut) -> float:
-    """Share of the points of one group inside the interval of a pool's other groups."""
-    own = np.array([key == group for key in held_out.groups])
-    others = np.array([key != group for key in pool.groups])
-    reach = half_width(pool.residuals[others]) * (1 + 1e-9)
-    return float(np.mean(np.abs(held_out.residuals[own]) <= reach))
-
-
 def share_within_others(residuals: Array, groups: Sequence[Hashable]) -> float:
     """`share_inside` of residuals in any unit, `(points,)`."""
     sizes = np.abs(residuals)

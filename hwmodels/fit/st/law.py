@@ -33,7 +33,7 @@ from hwmodels.engines.st import ARITHMETIC, FEATURES, features
 from hwmodels.fit.law_file import around_one, significant
 from hwmodels.fit.regression import Array, HeldOut, half_width, pair_width, solve
 from hwmodels.fit.st import memory as st_memory
-from hwmodels.fit.timings import TimedNetwork, alike, timed_networks
+from hwmodels.fit.timings import STREAMING, TimedNetwork, alike, timed_networks
 from hwmodels.operators import WEIGHTED_OPS
 
 VERSIONS = {"3": "st-edge-ai", "10": "st-edge-ai-10", "8.1": "st-edge-ai-8.1",
@@ -52,8 +52,6 @@ _LINE = [i for i, name in enumerate(FEATURES) if name.startswith("line_")]
 _OF_LINE = [FEATURES.index(FEATURES[i].removeprefix("line_")) for i in _LINE]
 # Beside `_LINE`, what only older versions take.
 _OLDER = [FEATURES.index(name) for name in ("wide_depthwise_macs", "averaged")]
-# Its published time includes the features of the sound.
-_STREAMING = "mlcommons_tiny____str_ww_ref_model"
 # Four tiny networks, float at their ends, that need two to three times what all others say.
 _APART = "STM32L4R9"
 
@@ -108,11 +106,6 @@ class Errors:
     known: HeldOut
     unknown: HeldOut
 
-    def of(self, keep: Callable[[Point], bool], *, board_known: bool = True) -> HeldOut:
-        """Those points that are kept."""
-        rows = [i for i, point in enumerate(self.points) if keep(point)]
-        return self.at(rows, board_known=board_known)
-
     def at(self, rows: list[int], *, board_known: bool = True) -> HeldOut:
         """The points of these indices."""
         every = self.known if board_known else self.unknown
@@ -130,7 +123,7 @@ def points() -> list[Point]:
     assumed = {version: assumed_cycles(name) for version, name in VERSIONS.items()}
     found = []
     for network in timed_networks("ST"):
-        apart = network.model == _STREAMING or network.mcu == _APART
+        apart = network.model == STREAMING or network.mcu == _APART
         if network.version in VERSIONS and not apart:
             sums = np.sum([features(op, g) for op, g in network.layers], axis=0)
             fixed = other_cycles(network, *assumed[network.version])
@@ -316,8 +309,8 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
     coefficients = law.coefficients * ratio
     if core != "Cortex-M33":
         coefficients[_STREAMED] = 0.0
-    own = errors.of(lambda p: _is(p, version, core))
-    every = [p for p in errors.points if _is(p, version, core)]
+    rows = [i for i, p in enumerate(errors.points) if _is(p, version, core)]
+    every = [errors.points[i] for i in rows]
     shapes = [g for p in every for op, g in p.network.layers if op in WEIGHTED_OPS]
 
     def interval(*, small: bool, seen: bool) -> file.Bounds:
@@ -341,7 +334,7 @@ def _entry(version: str, core: str, law: Law, errors: Errors) -> file.StLaw:
         new_large=interval(small=False, seen=False),
         anchored_small=anchored(small=True),
         anchored_large=anchored(small=False),
-        mean_error=round(own.mape, 4),
+        mean_error=round(errors.at(rows).mape, 4),
         networks=len({p.group for p in every}),
         parts=tuple(sorted({p.network.mcu for p in every})),
         limits=LimitsFile.of(shapes),
