@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.models.names import Model, ModelError
+from nas.run.config import SYNTHETIC
 from ppgnas.errors import DataError
 from ppgnas.task import Mode
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ppg.windows import InputSpec
 
 Int8 = NDArray[np.int8]
-_SYNTHETIC = "synthetic"
 _NOISE = "noise (the input is no PPG window)"
 
 
@@ -124,14 +124,14 @@ def _first(model: Model, data: str | None, cut: Callable[[str], Windows]) -> Win
         except DataError:
             if data is not None:
                 raise
-    return cut(_SYNTHETIC)
+    return cut(SYNTHETIC)
 
 
 def _recordings(inputs: InputSpec, source: str) -> list[Recording]:
     from nas.run.people import read_source
     from ppg.synthetic.recordings import synthesize
 
-    if source == _SYNTHETIC:
+    if source == SYNTHETIC:
         recordings = synthesize(people=3, minutes=2.0, seed=1)
     else:
         recordings = read_source(source, seed=1)

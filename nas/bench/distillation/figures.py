@@ -21,12 +21,11 @@ from hwmodels.costs import Costs
 from nas.bench.distillation.cells import Cell, Recipe, Source
 from nas.bench.distillation.records import CellRecord, GroundRecord, PeopleErrors
 from nas.bench.distillation.run import Finished
-from nas.bench.interval import Interval
+from nas.bench.interval import DRAWS, Interval
+from nas.run.card import Reading
 
-DRAWS = 2000
 Errors = NDArray[np.float64]
-Kind = Literal["raw", "smoothed"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Reading, ...] = get_args(Reading)
 Verdict = Literal["better", "worse", "within noise"]
 
 
@@ -79,7 +78,7 @@ def cells_of(found: Finished, recipe: Recipe) -> list[CellRecord]:
     return [found.cells[Cell(recipe, seed)] for seed in found.seeds]
 
 
-def matrix(errors: Sequence[PeopleErrors], people: Sequence[str], kind: Kind) -> Errors:
+def matrix(errors: Sequence[PeopleErrors], people: Sequence[str], kind: Reading) -> Errors:
     """`(seeds, people)` of the trainings of a row."""
     rows = [each.raw if kind == "raw" else each.smoothed for each in errors]
     return np.array([[row[person] for person in people] for row in rows], dtype=np.float64)
@@ -145,7 +144,7 @@ def _activity(found: Finished, recipe: Recipe, base: Recipe, name: str) -> Activ
     }
     people = tuple(of[recipe][0].raw)
 
-    def change(kind: Kind) -> Change:
+    def change(kind: Reading) -> Change:
         row, control = (matrix(of[each], people, kind) for each in (recipe, base))
         return Change(interval(control), interval(row), Difference.of(row, control))
 
