@@ -303,16 +303,13 @@ class Supernet(nn.Module):
         return network.eval()
 
     @torch.no_grad()
-    def sort_channels(self) -> dict[str, Tensor]:
+    def sort_channels(self) -> None:
         """Put important channels first; every network of full width computes what it did.
 
         Importance is the L1 norm of the weights with which consumers read a channel. Only widths
         that stand alone are sorted: the inner channels of expanded blocks and of the neck. The
         channels of a stage are tied to its neighbours through shortcuts and prefixes of other
         widths, where the sandwich itself orders them.
-
-        Returns:
-            The permutation of each sorted layer, for an optimiser that keeps state per weight.
         """
         orders: dict[str, Tensor] = {}
         for name in [n for n in self.weights if n.endswith("_expand_expanded")]:
@@ -332,7 +329,6 @@ class Supernet(nn.Module):
         for name, order in orders.items():
             for part in (self.weights, self.gains, self.shifts):
                 part[name].copy_(part[name][order])
-        return orders
 
 
 def _order(importance: Tensor | int) -> Tensor:

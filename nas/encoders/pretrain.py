@@ -67,8 +67,6 @@ def gather(
     Raises:
         DataError: a folder cannot be used, or too few people are left.
     """
-    if not data:
-        raise DataError("`data` names nothing; give one folder of recordings at least")
     if not held_out_hours > 0:
         raise DataError(f"`held_out_hours` is {held_out_hours:g}; allowed: more than 0")
     own = folder / _key(data, seed)
