@@ -12,7 +12,7 @@ from hwmodels.graph import Graph
 from hwmodels.path import USUAL, Surroundings
 from nas.models import names
 from nas.run.people import read_source
-from ppg.recording import Recording
+from ppg.recording import Recording, with_channels
 from ppgnas.defaults import DEFAULT_BOARD, DEFAULT_ENGINE
 from ppgnas.errors import DataError
 from ppgnas.notebook import Shown
@@ -114,7 +114,6 @@ class Model(Shown):
         """
         from nas.models.predict import find_recording, trace_of
         from nas.models.readout import decoding_of
-        from ppg.recording import with_channels
 
         if not isinstance(recording, Recording):
             recording = find_recording(named(recording, "`recording`"), name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.c.naming import PREFIX
+from deploy.c.naming import PREFIX, Identity
 from nas.encoders.card import FILE, EncoderCard
 from nas.models.export import FILES, C, check_formats, write_files
 from nas.run.documents import read_document
@@ -60,7 +60,6 @@ def _project(folder: Path, card: EncoderCard, prefix: str) -> dict[str, bytes]:
     """The network in C with an example of made-up samples, which prove its build."""
     import numpy as np
 
-    from deploy.c.naming import Identity
     from deploy.c.project import project
     from deploy.integers.quantized import QuantizedNet
 

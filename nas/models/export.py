@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.c.naming import PREFIX
+from deploy.c.naming import PREFIX, Identity
 from nas.models.names import Model, ModelError
 from nas.models.signal_chain import Sensors, reading_of
 from nas.run.card import Card, InC
@@ -187,7 +187,6 @@ def _c_files(
     adapting: Adapting | None,
 ) -> dict[str, bytes]:
     """model.c, model.h, README.md, the example around them and the card."""
-    from deploy.c.naming import Identity
     from deploy.c.project import project
     from deploy.integers.single_rounding import RULE
     from nas.models.windows import windows_for

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.run.card import Card, ModelFile, Reading
-from ppg.readout.confidence import Confidence, HeldOut
+from ppg.readout.confidence import Confidence, HeldOut, fit_confidence, leave_one_out
 from ppg.readout.smoothing import Smoothing
 from ppg.readout.transitions import Transitions, usual_transitions
 from ppgnas.tables import counted
@@ -121,7 +121,6 @@ def calibrate(read: Predictions, *, transitions: Transitions) -> Decoding:
         transitions: of their smoother, fitted to training people.
     """
     from ppg.readout import typical
-    from ppg.readout.confidence import fit_confidence, leave_one_out
 
     windows = read.windows
     (raw, of_raw), (smoothed, of_smoothed) = (

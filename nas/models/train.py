@@ -30,7 +30,7 @@ from nas.run.folder import METRICS, check_free, new_folder, new_place
 from nas.run.job.progress import Progress, Silent
 from nas.run.people import People, gather_for
 from nas.run.target import load_target
-from ppg.augment.bank import PREPARATION
+from ppg.augment.bank import PREPARATION, TrainingBank
 from ppg.readout.transitions import fit_transitions
 from ppgnas.files import cache_folder
 from ppgnas.parsing import refuse_idle
@@ -250,7 +250,6 @@ def _train(
     together: Team | None,
 ) -> Teacher:
     from distill.teachers.choice import teacher_of
-    from ppg.augment.bank import TrainingBank
 
     with progress.phase("teacher") as tick:
         teacher = teacher_of(

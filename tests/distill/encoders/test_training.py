@@ -16,7 +16,7 @@ from distill.encoders.training import Ground, pretrain, to_integers
 from distill.encoders.transformer import EncoderShape
 from ppg.segments.cut import SAMPLES
 from ppg.segments.draw import SegmentBank
-from ppg.segments.shards import Shards, write_shards
+from ppg.segments.shards import Shards, open_shards, write_shards
 from ppg.synthetic.recordings import synthesize
 from ppgnas.errors import BudgetError, RunError
 from search_spaces.lower import lower
@@ -89,19 +89,13 @@ def test_a_compact_student_becomes_integers(ground: Ground, tmp_path: Path) -> N
     assert isinstance(module, Aligned)
     qat = to_integers(job, module, taught, tmp_path / "int8.safetensors", progress=silent)
     net = qat.quantized()
-    shards = _shards(ground)
+    shards = open_shards(ground.folder)
     x = SegmentBank(shards, ground.rows).pairs(ground.rows[:4]).acc
     scale, zero = net.activations[net.graph.output]
     read = scale * (reference.run(net, net.quantize_input(x), rule="c").astype(float) - zero)
     with torch.no_grad():
         simulated = qat(torch.from_numpy(x)).numpy()
     assert np.abs(read - simulated).max() <= 4 * scale
-
-
-def _shards(ground: Ground) -> Shards:
-    from ppg.segments.shards import open_shards
-
-    return open_shards(ground.folder)
 
 
 def test_what_is_too_small_is_refused() -> None:
