@@ -150,7 +150,7 @@ class _Writer(Nodes):
             "max_pool": self._max_pool,
             **dict.fromkeys(("mean", "reduce_max", "reduce_min", "sum"), self._mean),
             "batch_matmul": self._batch_matmul,
-            "softmax": self._softmax,
+            **dict.fromkeys(("softmax", "log_softmax"), self._softmax),
             **dict.fromkeys(joined.RESULTS, self._joined),
             "select": self._joined,
             "squared_difference": self._squared_difference,

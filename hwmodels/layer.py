@@ -9,11 +9,11 @@ from math import prod
 from hwmodels.operators import (
     ACTIVATIONS,
     GRIDS,
+    ISLAND_OPS,
     KINDS,
     OPERATORS,
     OPS,
     PADDINGS,
-    TABLE_OPS,
     Activation,
     Grid,
     Kind,
@@ -64,7 +64,7 @@ class Layer:
         slope: of a `leaky_relu` below 0.
         grid: where a resized image is read.
         approximate: of a `gelu`: by tanh, not by the error function.
-        in_float: of one that maps single values: between DEQUANTIZE and QUANTIZE, not in integers.
+        in_float: a converter left it so: between DEQUANTIZE and QUANTIZE, not in integers.
         adjoint: of a `batch_matmul`: whether rows and columns of each input are swapped.
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
@@ -232,7 +232,7 @@ def without_islands(
         *maps, last = chain[1:] or [layer]
         if layer.op != "dequantize" or last.op != "quantize":
             continue
-        if not TABLE_OPS.issuperset(one.op for one in maps):
+        if not ISLAND_OPS.issuperset(one.op for one in maps):
             continue
         inside = {one.output for one in chain[:-1]}
         if {layer.inputs[0], last.output} & {*other} or inside & {*outputs}:
@@ -281,7 +281,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "grid": ("resize_nearest", "resize_bilinear"),
     "block": ("space_to_depth", "depth_to_space"),
     "approximate": ("gelu",),
-    "in_float": tuple(TABLE_OPS),
+    "in_float": tuple(ISLAND_OPS),
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
     "threshold": ("select",),

@@ -18,12 +18,12 @@ from typing import Literal, get_args
 from hwmodels.estimate import Estimate
 
 Op = Literal["conv", "depthwise_conv", "transpose_conv", "fully_connected", "add", "pad",
-             "reshape", "avg_pool", "max_pool", "mean", "sum", "softmax", "logistic", "tanh",
-             "relu", "leaky_relu", "hard_swish", "quantize", "dequantize", "mul", "sub", "concat",
-             "transpose", "slice", "reduce_max", "resize_nearest", "resize_bilinear",
-             "space_to_depth", "depth_to_space", "maximum", "minimum", "prelu",
-             "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt", "neg", "square",
-             "sqrt", "lstm", "batch_matmul", "select", "div", "reduce_min",
+             "reshape", "avg_pool", "max_pool", "mean", "sum", "softmax", "log_softmax",
+             "logistic", "tanh", "relu", "leaky_relu", "hard_swish", "quantize", "dequantize",
+             "mul", "sub", "concat", "transpose", "slice", "reduce_max",
+             "resize_nearest", "resize_bilinear", "space_to_depth", "depth_to_space", "maximum",
+             "minimum", "prelu", "squared_difference", "elu", "gelu", "abs", "exp", "log", "rsqrt",
+             "neg", "square", "sqrt", "lstm", "batch_matmul", "select", "div", "reduce_min",
              "sin", "cos", "floor", "ceil", "round", "sign"]  # fmt: skip
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1", "relu_0_to_1"]
 Padding = Literal["valid", "same"]
@@ -137,6 +137,8 @@ OPERATORS: dict[Op, Operator] = {
                     assumed=_assumed((20.0, 3.0, 120.0), 2048.0)),
     "softmax": Operator(("SOFTMAX",), 2, "SoftmaxOptions", "Softmax", "same",
                         fixed_scale=(1 / 256, -128), table_bytes=1024),
+    "log_softmax": Operator(("LOG_SOFTMAX",), 1, "LogSoftmaxOptions", "LogSoftmax", "same",
+                            fixed_scale=(1 / 16, 127), table_bytes=1024, assumed=_SIGMOID),
     "logistic": Operator(("LOGISTIC",), 2, "", "Sigmoid", "same", fixed_scale=(1 / 256, -128),
                          table_bytes=256, assumed=_SIGMOID),
     "tanh": Operator(("TANH",), 2, "", "Tanh", "same", fixed_scale=(1 / 128, 0), table_bytes=256,
@@ -218,5 +220,7 @@ FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square", *_CURVES})
 """Those that no runtime has in int8."""
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)
 """Those that map one int8 value to another."""
+ISLAND_OPS = TABLE_OPS | {"log_softmax"}
+"""Those that a converter may leave in float between int8 tensors."""
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)
 TFLITE_OPS: dict[str, Op] = {name: op for op, known in OPERATORS.items() for name in known.tflite}

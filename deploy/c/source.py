@@ -167,10 +167,11 @@ def check(net: QuantizedNet) -> None:
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} has no generated C; end the graph at the logits"
             )
-        if layer.op == "softmax" and net.graph.shape(layer.output)[-1] > _SOFTMAX_CHANNELS:
+        channels = net.graph.shape(layer.output)[-1]
+        if layer.op.endswith("softmax") and channels > _SOFTMAX_CHANNELS:
             raise ExportError(
-                f"layer {layer.name!r}: softmax over {net.graph.shape(layer.output)[-1]} channels "
-                f"leaves int32; allowed: {_SOFTMAX_CHANNELS}"
+                f"layer {layer.name!r}: {layer.op} over {channels} channels leaves "
+                f"int32; allowed: {_SOFTMAX_CHANNELS}"
             )
         if layer.op in ("mean", "sum", "batch_matmul"):
             _check_sums(net, layer)

@@ -80,6 +80,11 @@ _INPUT_BITS = 5  # before the point of a difference
 _SUM_BITS = 12  # before the point of the sum
 
 
+def input_radius(shift: int) -> int:
+    """TFLite's largest distance whose product with a factor of that shift it takes."""
+    return math.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS - shift))
+
+
 def exponentials(scale: float) -> Ints:
     """`(256,)` exp(-scale * d) of the distance d from the largest input, as 31-bit fractions.
 
@@ -87,21 +92,25 @@ def exponentials(scale: float) -> Ints:
     """
     real = min(scale * 2.0 ** (31 - _INPUT_BITS), 2.0**31 - 1)
     by = fixed_point.quantize_multiplier(real)
-    radius = math.floor(
-        (2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0 ** float(by.shift)
-    )
+    radius = input_radius(int(by.shift))
     distance = np.arange(256, dtype=np.int64)
-    argument = fixed_point.multiply(np.where(distance <= radius, distance, 0), by)
+    argument = -fixed_point.multiply(-np.where(distance <= radius, distance, 0), by)
     return np.where(distance <= radius, exp_of_minus(argument, bits=_INPUT_BITS), 0)
 
 
-def softmax(x: Ints, scale: float) -> Ints:
-    """Stored outputs of inputs `(..., channels)` at a scale, beta 1; theirs is 1/256."""
+def sums(exponential: Ints) -> Ints:
+    """`(..., 1)` sums over channels, with 19 bits behind the point."""
+    total: Ints = divide_by_power_of_two(exponential, _SUM_BITS).sum(axis=-1, keepdims=True)
+    return total
+
+
+def softmax(x: Ints, scale: float, target: tuple[float, int]) -> Ints:
+    """Stored outputs of inputs `(..., channels)` at a scale, beta 1; their scale is 1/256."""
     exponential = exponentials(scale)[x.max(axis=-1, keepdims=True) - x]
-    total = divide_by_power_of_two(exponential, _SUM_BITS).sum(axis=-1, keepdims=True)
+    total = sums(exponential)
     # Leading zeros of the sum, as 32 bits; then the sum as 1 + a fraction.
     zeros = 32 - (np.floor(np.log2(total)).astype(np.int64) + 1)
     inverse = one_over_one_plus((total << zeros) - (1 << 31))
     product = high_mul(inverse, exponential)
-    stored = divide_by_power_of_two(product, _SUM_BITS - zeros + 31 - 8) - 128
+    stored = divide_by_power_of_two(product, _SUM_BITS - zeros + 31 - 8) + target[1]
     return np.clip(stored, -128, 127)

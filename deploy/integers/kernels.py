@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deploy.integers import fixed_point, joined, lookup, lstm, resizing, single_rounding, spread
 from deploy.integers.exponential import softmax as fixed_softmax
+from deploy.integers.log_softmax import in_float32, log_softmax
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import Op
@@ -313,9 +314,10 @@ def _batch_matmul(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 
 def _softmax(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
-    scale = net.activations[layer.inputs[0]][0]
-    zero_point = net.activations[layer.output][1]
-    return lambda x: (fixed_softmax(x.astype(np.int64), scale) - zero_point).astype(np.float32)
+    scale, target = net.activations[layer.inputs[0]][0], net.activations[layer.output]
+    compute = in_float32 if layer.in_float and rule != "c" else log_softmax
+    compute = fixed_softmax if layer.op == "softmax" else compute
+    return lambda x: (compute(x.astype(np.int64), scale, target) - target[1]).astype(np.float32)
 
 
 def _avg_pool(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
@@ -382,19 +384,16 @@ MAKERS: dict[Op, Callable[[QuantizedNet, Layer, Rule], Kernel]] = {
     "concat": _concat,
     "transpose": _transpose,
     "slice": _slice,
-    "reduce_max": _extreme,
-    "reduce_min": _extreme,
-    "space_to_depth": _blocks,
-    "depth_to_space": _blocks,
+    **dict.fromkeys(("reduce_max", "reduce_min"), _extreme),
+    **dict.fromkeys(("space_to_depth", "depth_to_space"), _blocks),
     "resize_nearest": _resize_nearest,
     "resize_bilinear": _resize_bilinear,
-    "softmax": _softmax,
+    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "pad": _pad,
     "reshape": _reshape,
     "avg_pool": _avg_pool,
     "max_pool": _max_pool,
-    "mean": _mean,
-    "sum": _mean,
+    **dict.fromkeys(("mean", "sum"), _mean),
     "batch_matmul": _batch_matmul,
     **dict.fromkeys(lookup.TABLES, _lookup),
 }

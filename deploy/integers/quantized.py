@@ -386,7 +386,7 @@ def _check_activation(
 def _check_scales(layer: Layer, activations: Mapping[str, tuple[float, int]]) -> None:
     after = activations[layer.output]
     known = OPERATORS[layer.op]
-    if known.fixed_scale not in (None, after):
+    if known.fixed_scale not in (None, after) and not layer.in_float:
         raise ExportError(
             f"layer {layer.name!r} ({layer.op}): output (scale, zero point) is {after}; "
             f"TFLite's {layer.op} has {known.fixed_scale}"

@@ -23,6 +23,7 @@ fused activation's int8 limits less the output zero point:
     mean, sum         y = M'(sum of x), 1 / count inside M' of a mean
     batch_matmul      y = M'(sum of x1 * x2), rows by columns
     softmax           in fixed point, see `deploy.integers.exponential`
+    log_softmax       see `deploy.integers.log_softmax`
     lstm              see `deploy.integers.lstm`
     others            stored y from a table of 256, see `deploy.integers.lookup`
 

@@ -203,7 +203,7 @@ class Translator:
             raise self._fail(
                 f"the converter left what follows in float: {', '.join(left)}; allowed: "
                 f"one of {', '.join(sorted(MAPS))}, then QUANTIZE. Write that part with other "
-                "layers and convert again"
+                "layers, or end the network in front of it, and convert again"
             )
         self._check_activation(target, end=end)
         if op in FLOAT_OPS and target not in islands:

@@ -279,7 +279,9 @@ class _Writer:
             raise ExportError(
                 f"layer {layer.name!r}: select is two operators; keep the file it is from"
             )
-        if layer.op in FLOAT_OPS or (layer.in_float and layer.op in IN_FLOAT and not stays):
+        if layer.op in FLOAT_OPS or (
+            layer.in_float and layer.op in (*IN_FLOAT, "log_softmax") and not stays
+        ):
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )

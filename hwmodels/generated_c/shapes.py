@@ -188,6 +188,7 @@ _SAME_LOOPS: dict[Op, Op] = {
     **dict.fromkeys(("elu", "gelu", "abs", "exp", "log", "rsqrt", "sqrt", *FLOAT_OPS), "logistic"),
     **dict.fromkeys(("space_to_depth", "depth_to_space"), "transpose"),
     "sum": "mean",
+    "log_softmax": "softmax",
     "reduce_min": "reduce_max",
     **dict.fromkeys(("maximum", "minimum", "prelu", "select", "div"), "mul"),
 }

@@ -11,7 +11,7 @@ from deploy.c import packing
 from deploy.c.calls import Call, Context, gather, plain_call, table
 from deploy.c.plain import pairs
 from deploy.c.plain.products import batch_matmul, lstm_call
-from deploy.integers import fixed_point, lookup, resizing
+from deploy.integers import fixed_point, log_softmax, lookup, resizing
 from deploy.integers.exponential import exponentials
 from hwmodels.generated_c.shapes import MOVED_AT_ONCE, is_row
 from hwmodels.graph import Layer, dense_rows
@@ -250,6 +250,19 @@ def _softmax(c: Context, layer: Layer) -> Call:
     return plain_call(c, ", const int32_t *exponentials", [line], values)
 
 
+def _log_softmax(c: Context, layer: Layer) -> Call:
+    shape, (scale, _) = c.net.graph.shape(layer.output), c.net.activations[layer.inputs[0]]
+    by = log_softmax.factors(scale, c.net.activations[layer.output][0])
+    sizes = f"{prod(shape[:-1])}, {shape[-1]}, {c.zero_point(layer.output)}"
+    line = (
+        f"plain_log_softmax(x, y, {sizes}, exponentials, {by.distance.mantissa}, "
+        f"{by.distance.shift}, {by.farthest}, INT64_C({by.log}));"
+    )
+    return plain_call(
+        c, ", const int32_t *exponentials", [line], table("int32_t", exponentials(scale))
+    )
+
+
 def _lookup(c: Context, layer: Layer) -> Call:
     size = prod(c.net.graph.shape(layer.output))
     lines = [f"for (int i = 0; i < {size}; i++) {{", "    y[i] = results[x[i] + 128];", "}"]
@@ -288,6 +301,7 @@ MAKERS: dict[Op, Callable[[Context, Layer], Call]] = {
     "sum": _mean,
     "batch_matmul": batch_matmul,
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
     **dict.fromkeys(lookup.TABLES, _lookup),
 }
 

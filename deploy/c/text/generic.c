@@ -248,6 +248,68 @@ PPG_INLINE void plain_softmax(const int8_t *from, int8_t *to, int rows, int chan
     }
 }
 
+PPG_INLINE int leading_zeros(uint32_t x)
+{
+    int zeros = 0;
+    for (; x < 0x80000000u; x *= 2) {
+        zeros++;
+    }
+    return zeros;
+}
+
+/* A value times a power of two, at most INT32_MAX. */
+PPG_INLINE int32_t at_most(int32_t x, int power)
+{
+    return x > INT32_MAX >> power ? INT32_MAX : x * (1 << power);
+}
+
+/* log(x) with 26 bits behind the point of x >= 1 with 19. */
+PPG_INLINE int32_t logarithm(int32_t x)
+{
+    const int32_t root = 1518500250, fourth_root = 1805811301; /* of 1/2 */
+    const int zeros = leading_zeros((uint32_t)x);
+    const int shift = leading_zeros((uint32_t)high_product(x, root)) - 1;
+    const int32_t first = at_most(high_product(at_most(x, zeros - 1), root), 1);
+    const int32_t second = at_most(x, shift);
+    const int32_t r = first < second ? first : second;
+    const int32_t above = (12 - zeros) * (1 << 25) + (1 << 23);
+    const int32_t below = (12 - shift) * (1 << 25) - (1 << 23);
+    const int32_t power = above > below ? above : below;
+    const int32_t p = (int32_t)(((int64_t)r + fourth_root + 1) >> 1), q = 2 * (r - fourth_root);
+    const int32_t square = high_product(q, q);
+    const int32_t upper = high_product(q, r) + high_product(high_product(q, square), 117049297);
+    const int32_t lower = high_product(p, 1057819769 + q + high_product(square, 127690142));
+    const int32_t inverse = reciprocal(lower + high_product(q, 638450708));
+    return 2 * (high_product(power, 1488522236) + high_product(over_power(upper, 6), inverse));
+}
+
+/* As `plain_softmax`; `factor` and the mantissa are those of 2^22 parts of an output step. */
+PPG_INLINE void plain_log_softmax(const int8_t *from, int8_t *to, int rows, int channels, int zero,
+                                  const int32_t *exponentials, int32_t mantissa, int shift,
+                                  int farthest, int64_t factor)
+{
+    for (int row = 0; row < rows; row++) {
+        int best = from[0];
+        for (int c = 1; c < channels; c++) {
+            best = from[c] > best ? from[c] : best;
+        }
+        int32_t total = 0;
+        for (int c = 0; c < channels; c++) {
+            total += over_power(exponentials[best - from[c]], 12);
+        }
+        const int64_t log = (logarithm(total) * factor >> 26) + (1 << 21);
+        for (int c = 0; c < channels; c++) {
+            const int away = best - from[c];
+            const int64_t parts = away > farthest ? INT64_C(1) << 30
+                                                  : log - rescaled(-away, mantissa, shift);
+            const int64_t steps = parts >> 22;
+            to[c] = (int8_t)clamp(zero - (int)(steps > 255 ? 255 : steps), -128, 127);
+        }
+        from += channels;
+        to += channels;
+    }
+}
+
 /* TFLite's MEAN: the sum of centred values times a factor. */
 PPG_INLINE void plain_mean(const int8_t *from, int8_t *to, int count, int channels, int32_t base,
                            int32_t mantissa, int shift, ending end)

@@ -67,5 +67,5 @@ def _turned(
         return replace(operator, inputs=(source, *parts), options=dict(slices.PLAIN))
     op = TFLITE_OPS.get(operator.name)
     alike = all(orders.get(i) == after or model.shape(i) in ((), (1,)) for i in operator.inputs)
-    by_value = op is not None and OPERATORS[op].shape == "same" and op != "softmax"
+    by_value = op is not None and OPERATORS[op].shape == "same" and "softmax" not in op
     return operator if by_value and alike else None

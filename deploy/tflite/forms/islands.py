@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator
-from hwmodels.operators import TABLE_OPS, TFLITE_OPS
+from hwmodels.operators import ISLAND_OPS, TFLITE_OPS
 
-MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in TABLE_OPS)
+MAPS = frozenset(name for name, op in TFLITE_OPS.items() if op in ISLAND_OPS)
 _MOVES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "REVERSE_V2", "TRANSPOSE", "SLICE",
                     "STRIDED_SLICE", "GATHER", "GATHER_ND", "REDUCE_MAX"})  # fmt: skip
 _TIMES = 4  # at most, as many operators as before
@@ -181,6 +181,8 @@ def _islands(stored: StoredModel) -> list[list[StoredOperator]]:
                 break
             if after[0].name == "REDUCE_MAX" and any(_falls(one) for one in chain):
                 break
+            if after[0].name in _MOVES and any(one.name == "LOG_SOFTMAX" for one in chain):
+                break  # of its channels
             chain.append(after[0])
             if after[0].name == "QUANTIZE":
                 break

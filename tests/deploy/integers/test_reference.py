@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.integers import fixed_point, reference
+from deploy.integers.log_softmax import in_float32, log_softmax
 from deploy.integers.quantized import QuantizedNet, quantize
 from deploy.tflite import runtime, writer
 from hwmodels.graph import Graph, Layer, Tensor
@@ -135,15 +136,34 @@ def test_refusals(make_lowered: Make) -> None:
         reference.run(net, np.zeros((2, 1, 128, 4), np.int8), rule="nearest")  # type: ignore[arg-type]
 
 
-def test_softmax_is_tflite_s(make_builder: Make) -> None:
-    """Wide and narrow ranges; the interpreter is the oracle."""
+@pytest.mark.parametrize(
+    ("op", "ends"), [("softmax", (1 / 256, -128)), ("log_softmax", (1 / 16, 127))]
+)
+def test_softmax_is_tflite_s(op: str, ends: tuple[float, int], make_builder: Make) -> None:
+    """Wide and narrow ranges, and one whose factor has no fraction; the interpreter is the
+    oracle."""
     rng = np.random.default_rng(0)
-    for scale in (0.001, 0.02, 0.1, 0.7):
+    for scale in (0.001, 0.02, 0.1, 0.125, 0.7):
         builder = make_builder(0, (1, 1, 3, 7))
         builder.activations["input"] = (float(np.float32(scale)), -5)
-        builder.add("softmax", (1, 1, 3, 7))
-        builder.activations[builder.last] = (1 / 256, -128)
+        builder.add(op, (1, 1, 3, 7))
+        builder.activations[builder.last] = ends
         net = builder.net()
         x = rng.integers(-128, 128, (200, 1, 3, 7)).astype(np.int8)
         expected = runtime.run(writer.write(net), x)
         np.testing.assert_array_equal(reference.run(net, x), expected)
+
+
+def test_logarithms_of_probabilities_are_those_of_single_precision() -> None:
+    """What PyTorch's converter leaves in float, at any scale; the C computes it in integers."""
+    rng = np.random.default_rng(0)
+    for scale, step, zero in (
+        (0.003, 0.008, 127),
+        (0.4, 0.42, 127),
+        (2.0, 1.9, 90),
+        (0.1, 0.002, 3),
+    ):
+        x = rng.integers(-128, 128, (500, 6))
+        found = log_softmax(x, scale, (step, zero)), in_float32(x, scale, (step, zero))
+        assert np.abs(found[0] - found[1]).max() <= 1 and (found[0] != found[1]).mean() < 0.01
+        assert len({*found[0].ravel()}) > 5

@@ -112,6 +112,18 @@ def grouped_norm() -> nn.Module:
     )
 
 
+def classifier() -> nn.Module:
+    """Logarithms of probabilities at the end, which the converter leaves in float."""
+    return nn.Sequential(
+        nn.Conv1d(2, 8, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(8, 6),
+        nn.LogSoftmax(1),
+    )
+
+
 def curves() -> nn.Module:
     """Activations that the converter writes with comparisons, in part in float."""
     return nn.Sequential(
@@ -164,6 +176,7 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (unet, ((1, 32),)),
     (bidirectional, ((2, 5),)),
     (grouped_norm, ((2, 32),)),
+    (classifier, ((2, 32),)),
     (curves, ((2, 32),)),
     (branches, ((1, 128), (3, 128))),
     (patches, ((1, 32),)),

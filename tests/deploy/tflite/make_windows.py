@@ -41,7 +41,14 @@ def distributed(x: Tensor) -> Tensor:
     return k.Dense(5)(k.Flatten()(k.TimeDistributed(k.GlobalMaxPooling1D())(x)))
 
 
+def likelihoods(x: Tensor) -> Tensor:
+    """Logarithms of probabilities, of each step and at the end."""
+    x = k.Conv1D(4, 3, activation="log_softmax")(k.Conv1D(6, 3, strides=2)(x))
+    return k.Dense(5, activation="log_softmax")(k.Flatten()(x))
+
+
 if __name__ == "__main__":
     main(
-        Path(sys.argv[1]), tuple((f, SERIES, ("int8",)) for f in (normalised, waves, distributed))
+        Path(sys.argv[1]),
+        tuple((f, SERIES, ("int8",)) for f in (normalised, waves, distributed, likelihoods)),
     )
