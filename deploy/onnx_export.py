@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers import joined, lookup, resizing
-from deploy.integers.lstm import GATES
+from deploy.integers.lstm import CELL, GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.integers.reference import in_turn
 from deploy.onnx_nodes import TO_NCHW, TO_NHWC, Nodes, inputs_of, spread_window
@@ -227,7 +227,7 @@ class _Writer(Nodes):
         net, name = self._net, layer.name
         (*_, inputs), (_, *sizes, units) = self._shapes(layer)
         steps = prod(sizes)
-        scales = np.repeat(net.weight_scales[name][:-1].reshape(2, GATES, 1), units, axis=2)
+        scales = np.repeat(net.weight_scales[name][:CELL].reshape(2, GATES, 1), units, axis=2)
         into, again = scales.reshape(2, -1)
         weights = net.weights[name] * np.where(
             np.arange(inputs + units) < inputs, into[:, None], again[:, None]

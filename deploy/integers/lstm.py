@@ -40,10 +40,13 @@ from deploy.integers.fixed_point import (
 from ppgnas.errors import ExportError
 
 GATES = 4
-SCALES = 2 * GATES + 1
-"""Of the weights over inputs of each gate, of those over outputs, and of the cell state."""
+CELL = 2 * GATES
+SCALES = CELL + 3
+"""Of the weights over inputs of each gate, of those over outputs, of the cell state, and what
+LiteRT gives outputs: scale, and zero point less the smallest int8; TFLM takes the tensor's."""
 GATE_POWER = -12  # of the scale of what sigmoid and tanh read
 ONE = 15  # bits behind the point of what they give
+_HIDDEN = np.float32(2.0 ** (-2 * ONE))
 _WORD = 32767
 _POWERS = range(-15, -8)  # of the cell state's scale
 _STEPS = 24  # of the table in 1
@@ -55,7 +58,8 @@ class Factors:
 
     Attributes:
         inputs, outputs: of each gate's products with inputs and with outputs before.
-        hidden: of what becomes the output.
+        hidden: of what becomes the output, by TFLM.
+        litert: the same and the zero point, less the smallest int8, by LiteRT.
         power: the cell state's scale is 2 to this.
         clip: largest stored cell state.
     """
@@ -63,6 +67,7 @@ class Factors:
     inputs: tuple[Multiplier, ...]
     outputs: tuple[Multiplier, ...]
     hidden: Multiplier
+    litert: tuple[Multiplier, int]
     power: int
     clip: int
 
@@ -79,7 +84,7 @@ def factors(
     Raises:
         ExportError: the cell state has a scale that LiteRT does not compute.
     """
-    *weights, cell = (np.float32(scale) for scale in scales)
+    *weights, cell, own, point = (np.float32(scale) for scale in scales)
     fraction, exponent = np.frexp(cell)
     power = int(exponent) - 1
     if fraction != 0.5 or power not in _POWERS:
@@ -91,10 +96,12 @@ def factors(
     gate = np.float32(2.0**GATE_POWER)
     both = [np.float32(input_scale)] * GATES + [np.float32(output_scale)] * GATES
     found = [quantize_multiplier(w * s / gate) for w, s in zip(weights, both, strict=True)]
+    by, litert = (quantize_multiplier(_HIDDEN / np.float32(s)) for s in (output_scale, own))
     return Factors(
         tuple(found[:GATES]),
         tuple(found[GATES:]),
-        quantize_multiplier(np.float32(2.0 ** (-2 * ONE)) / np.float32(output_scale)),
+        by,
+        (litert, int(point)),
         power,
         min(int(np.float32(clip) / cell), _WORD) if clip else _WORD + 1,
     )
@@ -175,6 +182,7 @@ def runner(
     into, again = weights[:, :inputs].T.astype(np.float64), weights[:, inputs:].T.astype(float)
     bias = biases.astype(np.int64)
     first, second = (_wide(found, units) for found in (by.inputs, by.outputs))
+    last, lift = (by.litert[0], by.litert[1] + limits[0]) if litert else (by.hidden, 0)
     curve, bend = (_gemmlowp_sigmoid, _gemmlowp_tanh) if litert else (sigmoid, tanh)
 
     def cut(x: Ints, bits: int) -> Ints:
@@ -194,7 +202,8 @@ def runner(
             i, f, g, o = np.split(gates, GATES, axis=1)
             new = cut(curve(i) * bend(g, GATE_POWER), 2 * ONE + by.power)
             cells = np.clip(_word(cut(curve(f) * cells, ONE) + new), -by.clip, by.clip)
-            hidden = np.clip(multiply(curve(o) * bend(cells, by.power), by.hidden), *limits)
+            found = multiply(curve(o) * bend(cells, by.power), last) + lift
+            hidden = np.clip(found, *limits)
             out[:, step] = hidden
         return out
 

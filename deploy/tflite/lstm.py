@@ -2,17 +2,26 @@
 
 The layer that Keras has: four gates, no peepholes, projection or normalisation, zeros before the
 first step. With a batch of one, steps in front or behind the batch are the same bytes.
+
+Where its outputs are joined with others, as both ways of a bidirectional layer are, the converter
+states one scale for all of them, which the kernel does not apply: TFLM writes at the scale of the
+state, LiteRT at that of the last tensor of `between`, and what follows reads the same bytes as if
+they had the scale that is stated.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers.lstm import GATES
-from deploy.tflite.parse import StoredModel, StoredOperator, StoredTensor
+from deploy.tflite.parse import Rewritten, StoredModel, StoredOperator, StoredTensor
+from hwmodels.graph import Graph
 from ppgnas.errors import ExportError
 
+NAME = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 INPUTS = 24
 WEIGHTS = (*range(1, 5), *range(5, 9))
 """Places of the input, forget, cell and output gate's, over inputs and over outputs before."""
@@ -78,7 +87,7 @@ def integers(
     """Weights, biases and scales as a `QuantizedNet` has them.
 
     Raises:
-        ExportError: not one scale a tensor, or outputs and their state differ in theirs.
+        ExportError: not one scale a tensor.
     """
     tensors = [stored.tensors[index] for index in operator.inputs]
     parts = [
@@ -90,16 +99,55 @@ def integers(
     )
     biases = np.concatenate([np.frombuffer(tensors[p].content or b"", "<i4") for p in BIASES])
     scaled = [tensors[place] for place in (*WEIGHTS, CELL_STATE)]
-    output, state = stored.tensors[operator.outputs[0]], tensors[OUTPUT_STATE]
-    if any(len(one.scales) != 1 or np.any(one.zero_points) for one in scaled) or _scale(
-        output
-    ) != _scale(state):
+    own = stored.tensors[operator.between[-1]] if operator.between else tensors[OUTPUT_STATE]
+    if any(len(one.scales) != 1 or np.any(one.zero_points) for one in scaled) or not (
+        len(own.scales) == len(own.zero_points) == 1 and -128 <= own.zero_points[0] <= 127
+    ):
         raise ExportError(
-            "its weights and cell state want one scale each and no zero point, its outputs and "
-            "their state the same; convert the model again"
+            "its weights and cell state want one scale each and no zero point, its outputs one "
+            "of each; convert the model again"
         )
-    scales = np.array([one.scales[0] for one in scaled], np.float64)
-    return weights, biases.astype(np.int32), scales
+    scales = [*(one.scales[0] for one in scaled), own.scales[0], own.zero_points[0] + 128]
+    return weights, biases.astype(np.int32), np.array(scales, np.float64)
+
+
+def with_states(stored: StoredModel) -> StoredModel:
+    """The model whose LSTMs write at the scale of their state; slices, which move bytes, give
+    those the scale that the file states. See the module."""
+    model, moved = Rewritten(stored.tensors), dict[int, int]()
+    for operator in stored.operators:
+        if operator.name == "STRIDED_SLICE" and operator.inputs[0] in moved:
+            source = moved[operator.inputs[0]]
+            operator = replace(operator, inputs=(source, *operator.inputs[1:]))
+        model.operators.append(operator)
+        state = (*operator.inputs, *(-1,) * INPUTS)[OUTPUT_STATE]
+        if operator.name != NAME or min(state, *operator.outputs) < 0:
+            continue
+        target, found = operator.outputs[0], stored.tensors[state]
+        if _scale(found) == _scale(stored.tensors[target]):
+            continue
+        moved[target] = model.like(target, model.shape(target))
+        model.tensors[moved[target]] = replace(
+            model.tensors[moved[target]], scales=found.scales, zero_points=found.zero_points
+        )
+        model.operators[-1] = replace(operator, outputs=(moved[target],))
+        readers = {o.name for o in stored.operators if target in o.inputs}
+        if readers != {"STRIDED_SLICE"} or target in stored.outputs:
+            model.slice(moved[target], target, [(0, size) for size in model.shape(target)])
+    return replace(stored, tensors=tuple(model.tensors), operators=tuple(model.operators))
+
+
+def sequences(graph: Graph) -> set[str]:
+    """Tensors of three sizes in a file: of an LSTM, and what is sliced of those or joined with."""
+    found = set[str]()
+    of = {layer.name: {*layer.inputs, layer.output} for layer in graph.layers}
+    moved = [of[layer.name] for layer in graph.layers if layer.op in ("slice", "concat")]
+    new = {name for layer in graph.layers if layer.op == "lstm" for name in of[layer.name]}
+    while new:
+        found |= new
+        beside = {name for names in moved if names & new for name in names} - found
+        new = {name for name in beside if graph.shape(name)[:2] == (1, 1)}
+    return found
 
 
 def _scale(tensor: StoredTensor) -> tuple[list[float], list[int]]:

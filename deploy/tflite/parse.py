@@ -71,6 +71,7 @@ class StoredOperator:
         inputs, outputs: indices of tensors; -1 where one is left out.
         options: numbers of its table of options, by the schema's names.
         words: names among them: `Padding` and `FusedActivationFunction`.
+        between: tensors of scales alone, which an LSTM has.
     """
 
     name: str
@@ -78,6 +79,7 @@ class StoredOperator:
     outputs: tuple[int, ...]
     options: dict[str, float] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    between: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,7 @@ class _Parser:
             self._integers(operator, "Outputs"),
             values,
             words,
+            self._integers(operator, "Intermediates"),
         )
 
     @staticmethod
@@ -308,7 +311,7 @@ class _Parser:
         for operator in stored.operators:
             if operator.name in TFLITE_OPS and not (operator.inputs and operator.outputs):
                 raise ValueError(f"{operator.name} without inputs or without outputs")
-            used += [*operator.inputs, *operator.outputs]
+            used += [*operator.inputs, *operator.outputs, *operator.between]
         for index in used:
             if index not in known:
                 raise ValueError(f"tensor {index} of {len(stored.tensors)}")

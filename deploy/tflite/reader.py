@@ -28,6 +28,7 @@ from deploy.tflite.forms.fronted import with_batch_in_front
 from deploy.tflite.forms.islands import with_islands
 from deploy.tflite.forms.moved import with_moves
 from deploy.tflite.forms.rows import with_rows
+from deploy.tflite.lstm import with_states
 from deploy.tflite.parse import StoredModel, parse
 from deploy.tflite.stored_net import net_of, with_shared_weights
 from deploy.tflite.translate import Translator
@@ -92,7 +93,7 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
     name = name or "the TFLite file"
     parsed = parse(source, name=name)
     forms = (with_constants, with_rows, with_views, with_batch_in_front, with_choices,
-             with_islands, with_moves)  # fmt: skip
+             with_islands, with_moves, with_states)  # fmt: skip
     stored = reduce(lambda model, form: form(model), forms, parsed)
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)

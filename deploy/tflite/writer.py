@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers.lookup import IN_FLOAT
-from deploy.integers.lstm import GATES
+from deploy.integers.lstm import CELL, GATES
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import lstm
 from deploy.tflite import runtime as tflite_runtime
@@ -69,6 +69,7 @@ def _planned_offsets(net: QuantizedNet, plan: Plan) -> dict[str, int]:
 class _Writer:
     def __init__(self, net: QuantizedNet, schema: ModuleType) -> None:
         self._net = net
+        self._sequences = lstm.sequences(net.graph)
         self._s = schema
         self._aligned_buffer = _aligned_buffer_class(schema)
         self._quantization_class = _shared_quantization_class(schema)
@@ -111,11 +112,7 @@ class _Writer:
 
     def _shape(self, tensor: str) -> tuple[int, ...]:
         """A tensor's sizes in the file: an lstm takes three, `(1, steps, channels)`."""
-        graph = self._net.graph
-        sequence = any(
-            tensor in (*layer.inputs, layer.output) for layer in graph.layers if layer.op == "lstm"
-        )
-        return graph.shape(tensor)[sequence:]
+        return self._net.graph.shape(tensor)[tensor in self._sequences :]
 
     def _plan_metadata(self, offsets: dict[str, int]) -> Any:
         """Version, subgraph, number of tensors, then an offset for each tensor of the file."""
@@ -210,7 +207,7 @@ class _Writer:
                 content=values.tobytes(),
             )  # fmt: skip
 
-        for place, part, scale in zip(lstm.WEIGHTS, parts, scales[:-1], strict=True):
+        for place, part, scale in zip(lstm.WEIGHTS, parts, scales[:CELL], strict=True):
             put(place, kinds.INT8, part, scale)
         biases = np.split(net.biases[layer.name].astype("<i4"), GATES)
         of_input = net.activations[layer.inputs[0]][0] * scales
@@ -219,16 +216,15 @@ class _Writer:
         output, point = net.activations[layer.output]
         for place, kind, scale, zero in (
             (lstm.OUTPUT_STATE, kinds.INT8, output, point),
-            (lstm.CELL_STATE, kinds.INT16, scales[-1], 0),
+            (lstm.CELL_STATE, kinds.INT16, scales[CELL], 0),
         ):
             inputs[place] = self._add_tensor(
                 "", (1, units), kind, quantization=self._quantization([scale], [zero])
             )
             self._tensors[inputs[place]].isVariable = True
         gate = self._add_tensor("", (0,), kinds.FLOAT32)
-        hidden = self._add_tensor(
-            "", (0,), kinds.INT8, quantization=self._quantization([output], [point])
-        )
+        own = self._quantization([scales[CELL + 1]], [int(scales[CELL + 2]) - 128])
+        hidden = self._add_tensor("", (0,), kinds.INT8, quantization=own)
         between = [gate] * (lstm.INTERMEDIATES - 1) + [hidden]
         operator.intermediates = np.array(between, np.int32)
         return inputs
@@ -251,8 +247,7 @@ class _Writer:
         elif layer.op == "reshape":
             inputs.append(self._constant(self._shape(layer.output)))
         elif OPERATORS[layer.op].shape == "mean":
-            rank = len(self._net.graph.shape(layer.inputs[0]))
-            inputs.append(self._constant(range(1, rank - 1)))
+            inputs.append(self._constant(range(1, len(self._shape(layer.inputs[0])) - 1)))
         elif layer.op == "transpose":
             inputs.append(self._constant(layer.axes))
         elif OPERATORS[layer.op].shape == "resized":
@@ -279,9 +274,8 @@ class _Writer:
             raise ExportError(
                 f"layer {layer.name!r}: select is two operators; keep the file it is from"
             )
-        if layer.op in FLOAT_OPS or (
-            layer.in_float and layer.op in (*IN_FLOAT, "log_softmax") and not stays
-        ):
+        in_float = layer.in_float and not stays and layer.op in (*IN_FLOAT, "log_softmax")
+        if layer.op in FLOAT_OPS or in_float:
             raise ExportError(
                 f"layer {layer.name!r}: {layer.op} was computed in float; keep the file it is from"
             )
@@ -318,7 +312,7 @@ class _Writer:
         if layer.op == "fully_connected":
             options.keepNumDims = len(graph.shape(layer.output)) > 2
         if layer.op == "concat":
-            options.axis = layer.axes[0]
+            options.axis = layer.axes[0] - (layer.output in self._sequences)
         if known.shape == "resized":
             options.alignCorners = layer.grid == "align_corners"
             options.halfPixelCenters = layer.grid == "half_pixel"

@@ -40,7 +40,9 @@ def net_of(
         "x",
         "y",
     )
-    spread = np.append(rng.uniform(0.5, 4.0, 2 * lstm.GATES) / 127, 2.0**power)
+    # LiteRT's outputs have a scale and zero point of their own.
+    spread = [*rng.uniform(0.5, 4.0, 2 * lstm.GATES) / 127, 2.0**power, rng.uniform(0.002, 0.008)]
+    spread = np.array([*spread, rng.integers(28, 229)])
     scales = spread.astype(np.float32).astype(np.float64)
     points = rng.integers(-100, 100, 2)
     activations = {
@@ -112,6 +114,14 @@ def test_steps_in_front_of_the_batch_are_the_same_bytes() -> None:
     np.testing.assert_array_equal(reference.run(net, x).ravel(), reference.run(plain, x).ravel())
 
 
+def test_its_mean_over_steps_is_written() -> None:
+    plain = net_of(6, 3, 4)
+    layers = (*plain.graph.layers, Layer("out", "mean", ("y",), "out"))
+    graph = Graph(layers, (*plain.graph.tensors, Tensor("out", (1, 4))), "x", "out")
+    scales = plain.activations | {"out": plain.activations["y"]}
+    assert_interpreted(replace(plain, graph=graph, activations=scales))
+
+
 def test_the_curve_in_sixteen_bits() -> None:
     x = np.arange(-32768, 32768)
     real = x / 4096
@@ -133,6 +143,7 @@ def test_a_gate_that_forgets_all_leaves_the_cell_s_own() -> None:
     in_one = 1 / (net.activations["x"][0] * net.weight_scales["y"][2])
     net.biases["y"][...] = [0, -(10**6), round(in_one), 0]
     scale, point = net.activations["y"]
+    net.weight_scales["y"][-2:] = scale, point + 128
     x = np.zeros((1, 1, 2, 1), np.int8)
     expected = np.tanh(0.5 * np.tanh(1.0)) / 2
     for rule in reference.RULES:
