@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwmodels.graph import Graph
 
@@ -56,6 +56,21 @@ class Plan:
     arena_bytes: int
     peak_time: int
     live_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an interpreter holds of a file of others, whose operators are not the graph's layers.
+
+    Attributes:
+        buffers: of its tensors, in the file's order.
+        times: `(layers,)` when what each layer of the graph stands for runs.
+        operators: how many the file has.
+    """
+
+    buffers: tuple[Buffer, ...]
+    times: tuple[int, ...]
+    operators: int
 
 
 def aligned(size: int) -> int:
@@ -201,6 +216,25 @@ def buffers_of(graph: Graph, scratch_bytes: Sequence[int]) -> tuple[Buffer, ...]
         if size
     )
     return activations + scratch
+
+
+def plan_of(graph: Graph, scratch_bytes: Sequence[int], held: Held | None = None) -> Plan:
+    """The interpreter's plan of a graph, or of the file that it was read from; see `buffers_of`.
+
+    Its `live_bytes` are those of the times of layers, its `peak_time` that of one.
+    """
+    if held is None:
+        return plan(buffers_of(graph, scratch_bytes), len(graph.layers) + 1)
+    scratch = tuple(
+        Buffer(f"{layer.name}/scratch", size, time, time)
+        for layer, size, time in zip(graph.layers, scratch_bytes, held.times, strict=True)
+        if size
+    )
+    found = plan(held.buffers + scratch, held.operators + 1)
+    times = 0, *held.times
+    live = tuple(found.live_bytes[time] for time in times)
+    peak = max(range(len(live)), key=lambda at: (times[at] == found.peak_time, live[at]))
+    return replace(found, live_bytes=live, peak_time=peak)
 
 
 def plan(buffers: tuple[Buffer, ...], times: int) -> Plan:

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Literal
 
-from hwmodels.arena import buffers_of, plan
+from hwmodels.arena import Held
 from hwmodels.boards import Board
 from hwmodels.costs import FlashParts, flash_parts
 from hwmodels.engines.engine import Engine
 from hwmodels.engines.known_layers import known_layers
-from hwmodels.engines.st import OLDER, live_bytes, run_ops
+from hwmodels.engines.memory import activations, arena
+from hwmodels.engines.st import run_ops
 from hwmodels.estimate import Estimate, total
 from hwmodels.generated_c import cost as c_cost
 from hwmodels.graph import Graph
@@ -211,6 +212,7 @@ def score(
     *,
     period_s: float = PERIOD_S,
     file_bytes: int | None = None,
+    held: Held | None = None,
     mode: Mode = "window",
     around: Surroundings | None = None,
     path_counts: bool = True,
@@ -221,6 +223,7 @@ def score(
         period_s: between two inferences.
         file_bytes: size of the model's TFLite file where there is one; an engine that keeps the
             file in flash as it is then has no error there.
+        held: what an interpreter holds of a file of others.
         mode: over each window anew, or over what is new; layers, MACs and cycles are then those
             of one block of 2 s.
         around: sensors and smoothing of the device; None leaves what stands around the network
@@ -236,7 +239,7 @@ def score(
     network = (
         _score_program(graph, board, engine, period_s, mode)
         if engine.kind == "program"
-        else _score_kernels(graph, board, engine, period_s, file_bytes)
+        else _score_kernels(graph, board, engine, period_s, file_bytes, held)
     )
     shape = None if around is None else shape_of(graph, around, mode)
     if around is None or shape is None:
@@ -259,12 +262,17 @@ def score(
 
 
 def _score_kernels(
-    graph: Graph, board: Board, engine: Engine, period_s: float, file_bytes: int | None
+    graph: Graph,
+    board: Board,
+    engine: Engine,
+    period_s: float,
+    file_bytes: int | None,
+    held: Held | None,
 ) -> Scorecard:
     """`score` of an engine with an interpreter and kernels."""
     profile = engine.profile(board)
     known = known_layers(graph, engine, profile)
-    live, planned, peak = _activations(graph, engine, [k.scratch for k in known])
+    live, planned, peak = activations(graph, engine, [k.scratch for k in known], held)
     factor = profile.factor(board, macs=graph.total_macs)
     channels = sum(k.channels for k in known)
     calls = len(known) if engine.st_version is None else run_ops(graph)
@@ -293,7 +301,7 @@ def _score_kernels(
         layers=layers,
         cycles=total(cycles for cycles, _, _ in layers),
         flash=flash,
-        arena=_arena(engine, planned, channels, len(known)),
+        arena=arena(engine, planned, channels, held.operators if held else len(known)),
         runtime=engine.sram.runtime + engine.sram.runtime_per_op.times(calls),
         peak_layer=graph.layers[peak].name,
         in_range=outside <= OUTSIDE_SHARE * values and assumed <= ASSUMED_SHARE * values,
@@ -370,26 +378,4 @@ def _card(
         board_flash_bytes=board.flash_bytes,
         board_sram_bytes=board.sram_bytes,
         period_s=period_s,
-    )
-
-
-def _activations(
-    graph: Graph, engine: Engine, scratch: Sequence[int]
-) -> tuple[Sequence[int], int, int]:
-    """Live bytes of each layer, bytes in all, and the fullest layer."""
-    if engine.st_version is not None:
-        live = live_bytes(graph, older=engine.st_version in OLDER)
-        return live, max(live), live.index(max(live))
-    placed = plan(buffers_of(graph, scratch), len(graph.layers) + 1)
-    return placed.live_bytes[1:], placed.arena_bytes, max(placed.peak_time - 1, 0)
-
-
-def _arena(engine: Engine, planned: int, channels: int, ops: int) -> Estimate:
-    """Planned tensors and what the runtime keeps beside them."""
-    rules = engine.sram
-    return (
-        rules.arena_factor.times(planned)
-        + rules.arena_base
-        + rules.arena_per_op.times(ops)
-        + rules.arena_per_channel.times(channels)
     )

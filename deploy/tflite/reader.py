@@ -28,10 +28,12 @@ from deploy.tflite.forms.fronted import with_batch_in_front
 from deploy.tflite.forms.islands import with_islands
 from deploy.tflite.forms.moved import with_moves
 from deploy.tflite.forms.rows import with_rows
+from deploy.tflite.held import held_of
 from deploy.tflite.lstm import with_states
 from deploy.tflite.parse import StoredModel, parse
 from deploy.tflite.stored_net import net_of, with_shared_weights
 from deploy.tflite.translate import Translator
+from hwmodels.arena import Held
 from hwmodels.graph import Graph
 from ppgnas.errors import ExportError, GraphError
 from ppgnas.files import content_of
@@ -43,6 +45,7 @@ class TfliteModel:
 
     Attributes:
         file_bytes: size of the file: the flash that the model takes, exactly.
+        held: what an interpreter holds of it.
         open_sizes: tensors have other sizes when it runs than it states, as its batch is open.
     """
 
@@ -51,6 +54,7 @@ class TfliteModel:
     file_bytes: int
     stored: StoredModel
     open_sizes: bool = False
+    held: Held | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -101,7 +105,8 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         graph = with_shared_weights(Translator(stored).graph(), stored)
     except GraphError as error:
         raise GraphError(f"{name}: {error}") from error
-    return TfliteModel(name, graph, len(source), stored, open_sizes)
+    held = held_of(parsed, graph)
+    return TfliteModel(name, graph, len(source), stored, open_sizes, held)
 
 
 def without_ends(content: bytes) -> bytes:

@@ -292,4 +292,4 @@ def score(
         own = (graph if isinstance(graph, Model) else load(graph)).found
     task, how = own.graph.task, own.mode if mode is None else mode_of(mode)
     target = load_target(board, engine, period_s=period_s, mode=how, around=around, task=task)
-    return target.score(own.graph, file_bytes=own.file_bytes)
+    return target.score(own.graph, file_bytes=own.file_bytes, held=own.held)

@@ -94,7 +94,7 @@ def score(
         path_counts=check_choice("budget_scope", budget_scope or "total", SCOPES) == "total",
         task=task,
     )
-    card = target.score(found.graph, file_bytes=found.file_bytes)
+    card = target.score(found.graph, file_bytes=found.file_bytes, held=found.held)
     print_notes(target.engine.caution(target.board))
     allowed_ms = 1e3 * period_s if budget_ms is None else budget_ms
     clock = best_clock(target.board, card.all_cycles, period_s=period_s, budget_ms=allowed_ms)

@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwmodels.arena import Held
 from hwmodels.graph import Graph
 from hwmodels.signals import classes_of, signals_of
 from nas.run.card import Card, ModelFile
@@ -142,6 +143,11 @@ class Model:
             return self.file.file_bytes
         stored = None if self.folder is None else self.folder / "model.tflite"
         return stored.stat().st_size if stored is not None and stored.is_file() else None
+
+    @property
+    def held(self) -> Held | None:
+        """What an interpreter holds of a file of others."""
+        return None if self.file is None else self.file.held
 
     def reading(self, windows: WindowChoice) -> Model:
         """The same architecture, without weights, that reads other windows; itself if none are.

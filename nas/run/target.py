@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from hwmodels.arena import Held
 from hwmodels.boards import Board, load_board
 from hwmodels.costs import Costing, Costs, costing
 from hwmodels.engines.engine import Engine
@@ -62,14 +63,18 @@ class Target:
         program = self.engine.kind == "program"
         return self._costing(chain(arch, self.mode) if program else lower(arch))
 
-    def score(self, graph: Graph, *, file_bytes: int | None = None) -> Scorecard:
-        """The scorecard of a graph; `file_bytes` of its TFLite file where there is one."""
+    def score(
+        self, graph: Graph, *, file_bytes: int | None = None, held: Held | None = None
+    ) -> Scorecard:
+        """The scorecard of a graph; `file_bytes` of its TFLite file where there is one, and what
+        an interpreter holds of it where it is another's."""
         return score(
             graph,
             self.board,
             self.engine,
             period_s=self.period_s,
             file_bytes=file_bytes,
+            held=held,
             mode=self.mode,
             around=self.around,
             path_counts=self.path_counts,

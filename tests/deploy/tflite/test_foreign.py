@@ -24,13 +24,14 @@ from deploy.integers import lookup, reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.tflite import micro, runtime, writer
 from deploy.tflite.reader import TfliteModel, read, without_ends
-from hwmodels.arena import buffers_of
+from hwmodels.arena import buffers_of, plan_of
 from hwmodels.boards import load_board
 from hwmodels.costs import costing
 from hwmodels.engines.load import engine_names, load_engine
 from hwmodels.scorecard import score
 from ppgnas.errors import ExportError
 from tests.deploy.tflite.test_reader import packed, unpacked
+from tests.hwmodels.portable import portable_scratch_bytes
 
 FILES = {path.stem: path for path in sorted((Path(__file__).parent / "files").glob("*.tflite"))}
 READ = sorted(FILES)
@@ -252,6 +253,36 @@ def test_constants_lie_in_flash_and_not_in_the_arena() -> None:
     assert [graph.weight_bytes(layer) for layer in joined] == [1, 1, 8, 8, 1, 1, 0, 0]
     buffers = buffers_of(graph, [0] * len(graph.layers))
     assert {buffer.name for buffer in buffers} == set(graph.names) - graph.constants
+
+
+# Heads of the arena as tflite-micro 0.dev20261023182759 records them: of choices, whose answers
+# are tensors of their own, of float tensors that two read, of groups and of an open batch.
+HEADS = {"masked_int8": 6144, "waves_int8": 3072, "groupnorm_int8": 848, "dilated_dynamic": 832,
+         "torch_bidirectional_int8": 496, "both_ways_int8": 224}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_arena_is_planned_over_the_file_s_own_tensors(name: str) -> None:
+    model = foreign(name)[0]
+    scratch = portable_scratch_bytes(model.graph)
+    found = plan_of(model.graph, scratch, model.held)
+    assert found.arena_bytes == HEADS[name] != plan_of(model.graph, scratch).arena_bytes
+    assert len(found.live_bytes) == len(model.graph.layers) + 1
+    board, engine = load_board("stm32h743"), load_engine("tflm-cmsis-nn")
+    cards = [score(model.graph, board, engine, held=held) for held in (model.held, None)]
+    assert cards[0].arena_bytes != cards[1].arena_bytes
+    assert cards[0].peak_layer in {layer.name for layer in model.graph.layers}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="no tflite-micro")
+@pytest.mark.parametrize("name", sorted({*READ}.difference(NO_TFLM, ["stacked_lstm_int8"])))
+def test_the_arena_is_tflite_micro_s(name: str) -> None:
+    from tests.hwmodels.test_arena_tflm import head_bytes, tflm
+
+    model = foreign(name)[0]
+    interpreter = tflm.Interpreter.from_bytes(FILES[name].read_bytes(), arena_size=1 << 20)
+    scratch = portable_scratch_bytes(model.graph)
+    assert head_bytes(interpreter) == plan_of(model.graph, scratch, model.held).arena_bytes
 
 
 def test_weights_and_tables_that_steps_share_are_stored_once() -> None:
