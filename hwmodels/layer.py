@@ -66,6 +66,7 @@ class Layer:
         approximate: of a `gelu`: by tanh, not by the error function.
         in_float: a converter left it so: between DEQUANTIZE and QUANTIZE, not in integers.
         adjoint: of a `batch_matmul`: whether rows and columns of each input are swapped.
+        dense: a `batch_matmul` is a dense layer of two activations, which LiteRT rounds once.
         clip: largest cell state of an `lstm`; 0 for none.
         block: height and width of what one position of `space_to_depth` holds.
         threshold: of a `select`: the least stored value of its first input that takes the second.
@@ -95,6 +96,7 @@ class Layer:
     in_float: bool = False
     clip: float = 0.0
     adjoint: tuple[bool, bool] = (False, False)
+    dense: bool = False
     threshold: int = 0
     weights_of: str = ""
 
@@ -284,6 +286,7 @@ _OWN: dict[str, tuple[Op, ...]] = {
     "in_float": tuple(ISLAND_OPS),
     "clip": ("lstm",),
     "adjoint": ("batch_matmul",),
+    "dense": ("batch_matmul",),
     "threshold": ("select",),
     "weights_of": (
         *("conv", "depthwise_conv", "fully_connected"),

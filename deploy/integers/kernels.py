@@ -116,8 +116,7 @@ def _depthwise_conv(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
     channels = weights.shape[2]
     repeated = channels // net.graph.shape(layer.inputs[0])[3]
     shape = net.graph.shape(layer.output)[1:]
-    # Weights are spread over all positions: numpy then runs one long loop instead of many loops
-    # of `channels` steps.
+    # Over all positions: numpy then runs one long loop instead of many of `channels` steps.
     spread = [
         (row, column, np.ascontiguousarray(np.broadcast_to(weights[row, column], shape)))
         for row in range(layer.kernel[0])
@@ -299,15 +298,17 @@ def _extreme(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
 
 
 def _batch_matmul(net: QuantizedNet, layer: Layer, rule: Rule) -> Kernel:
-    by = fixed_point.product_multiplier(*joined.scales(net, layer))
-    low, high = _limits(net, layer)
+    scales, (low, high) = joined.scales(net, layer), _limits(net, layer)
+    by = fixed_point.product_multiplier(*scales)
+    once = layer.dense and rule == "litert"
+    multiply = fixed_point.multiply_once if once else fixed_point.multiply
 
     def batch_matmul(*inputs: Centred) -> Centred:
         first, second = (
             (x.swapaxes(2, 3) if swapped else x).astype(np.float64)
             for x, swapped in zip(inputs, layer.adjoint, strict=True)
         )
-        sums = fixed_point.multiply((first @ second).astype(np.int64), by)
+        sums = multiply((first @ second).astype(np.int64), by)
         return np.clip(sums, low, high).astype(np.float32)
 
     return batch_matmul

@@ -27,6 +27,7 @@ from deploy.tflite.forms.dilated import with_views
 from deploy.tflite.forms.fronted import with_batch_in_front
 from deploy.tflite.forms.islands import with_islands
 from deploy.tflite.forms.moved import with_moves
+from deploy.tflite.forms.products import with_products
 from deploy.tflite.forms.rows import with_rows
 from deploy.tflite.held import held_of
 from deploy.tflite.lstm import with_states
@@ -96,8 +97,8 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
         source = content_of(source)
     name = name or "the TFLite file"
     parsed = parse(source, name=name)
-    forms = (with_constants, with_rows, with_views, with_batch_in_front, with_choices,
-             with_islands, with_moves, with_states)  # fmt: skip
+    forms = (with_constants, with_rows, with_products, with_views, with_batch_in_front,
+             with_choices, with_islands, with_moves, with_states)  # fmt: skip
     stored = reduce(lambda model, form: form(model), forms, parsed)
     pairs = zip(parsed.tensors, stored.tensors, strict=False)
     open_sizes = any(prod(said.shape) != prod(real.shape) for said, real in pairs)

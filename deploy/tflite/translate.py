@@ -263,6 +263,7 @@ class Translator:
             slope=float(options.get("Alpha", 0.0)),
             approximate=bool(options.get("Approximate")),
             adjoint=(bool(options.get("AdjX")), bool(options.get("AdjY"))),
+            dense=bool(options.get("Dense")),
             threshold=int(options.get("Threshold", 0)),
         )
 

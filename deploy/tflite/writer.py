@@ -270,9 +270,10 @@ class _Writer:
         known = OPERATORS[layer.op]
         ends = [self._net.activations[name] for name in (layer.inputs[0], layer.output)]
         stays = layer.op == "quantize" and ends[0] == ends[1]
-        if layer.op == "select":
+        if layer.op == "select" or layer.dense:
+            what = "two operators" if layer.op == "select" else "a dense layer of two activations"
             raise ExportError(
-                f"layer {layer.name!r}: select is two operators; keep the file it is from"
+                f"layer {layer.name!r}: {layer.op} is {what}; keep the file it is from"
             )
         in_float = layer.in_float and not stays and layer.op in (*IN_FLOAT, "log_softmax")
         if layer.op in FLOAT_OPS or in_float:

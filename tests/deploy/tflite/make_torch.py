@@ -75,6 +75,16 @@ def encoder() -> nn.Module:
     return Branch(forward, token, nn.Conv1d(2, 8, 8, stride=8), layer, nn.Linear(8, 5))
 
 
+def queries() -> nn.Module:
+    """Attention as it is written by hand: queries by keys, shares by values."""
+
+    def forward(embed: nn.Module, parts: nn.Module, head: nn.Module, x: Tensor) -> Tensor:
+        q, k, v = parts(embed(x).transpose(1, 2)).chunk(3, -1)
+        return head((torch.softmax(q @ k.transpose(1, 2) / 2, -1) @ v).mean(1))
+
+    return Branch(forward, nn.Conv1d(2, 6, 8, stride=8), nn.Linear(6, 12), nn.Linear(4, 5))
+
+
 def unet() -> nn.Module:
     """Steps repeated, and beside those before the pool."""
 
@@ -173,6 +183,7 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (heart, ((4, 128),)),
     (residual, ((2, 64),)),
     (encoder, ((2, 64),)),
+    (queries, ((2, 64),)),
     (unet, ((1, 32),)),
     (bidirectional, ((2, 5),)),
     (grouped_norm, ((2, 32),)),
