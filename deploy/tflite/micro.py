@@ -12,11 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.integers.reference import in_turn
+from deploy.tflite.parse import StoredModel
 from deploy.tflite.runtime import schema
 from ppgnas.errors import DependencyError, ExportError, install_line
 
 _MODULE = "tflite_micro.python.tflite_micro.runtime"
 _ARENA_BYTES = 1 << 26  # no device's: what is compared is arithmetic
+
+
+_LACKING = frozenset({"GELU", "POW", "RANGE", "REDUCE_PROD", "RELU_0_TO_1", "RELU_N1_TO_1",
+                      "SELECT", "SIGN", "TILE"})  # fmt: skip
+_FLOAT_ALONE = frozenset({"EXP", "LOG", "SQRT"})
+"""Asked of tflite-micro 0.dev20261023182759, one operator after the other."""
+
+
+def lacking(stored: StoredModel) -> list[str]:
+    """Operators of a file, as it is, that TFLite Micro has not, or not in int8."""
+    found = {operator.name for operator in stored.operators} & _LACKING
+    for operator in stored.operators:
+        if operator.name in _FLOAT_ALONE and stored.tensors[operator.inputs[0]].kind == "INT8":
+            found.add(f"{operator.name} of int8")
+    return sorted(found)
 
 
 def run(model: bytes, x: NDArray[np.int8]) -> NDArray[np.int8]:

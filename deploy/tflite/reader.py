@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from deploy.integers.quantized import QuantizedNet
+from deploy.tflite import micro
 from deploy.tflite import runtime as tflite_runtime
 from deploy.tflite.forms.choices import with_choices
 from deploy.tflite.forms.constants import with_constants
@@ -47,6 +48,7 @@ class TfliteModel:
     Attributes:
         file_bytes: size of the file: the flash that the model takes, exactly.
         held: what an interpreter holds of it.
+        lacking: operators that TFLite Micro has not.
         open_sizes: tensors have other sizes when it runs than it states, as its batch is open.
     """
 
@@ -56,17 +58,25 @@ class TfliteModel:
     stored: StoredModel
     open_sizes: bool = False
     held: Held | None = None
+    lacking: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What its user should know."""
-        if not self.open_sizes:
-            return ()
-        return (
-            f"{self.name}: its batch is open, so tensors have other sizes when it runs than the "
-            "file states. LiteRT sets them; TFLite Micro does not, and computes something else. "
-            "Convert with a batch of one: keras.Input(shape, batch_size=1)",
-        )
+        notes = []
+        if self.lacking:
+            notes.append(
+                f"{self.name}: TFLite Micro does not run it, for want of "
+                f"{', '.join(self.lacking)}; costs under its engines are those if it had them. "
+                "LiteRT and the generated C do"
+            )
+        if self.open_sizes:
+            notes.append(
+                f"{self.name}: its batch is open, so tensors have other sizes when it runs than "
+                "the file states. LiteRT sets them; TFLite Micro does not, and computes something "
+                "else. Convert with a batch of one: keras.Input(shape, batch_size=1)"
+            )
+        return tuple(notes)
 
     def net(self) -> QuantizedNet:
         """The int8 network with its integers, without float or uint8 ends.
@@ -107,7 +117,8 @@ def read(source: Path | bytes, *, name: str = "") -> TfliteModel:
     except GraphError as error:
         raise GraphError(f"{name}: {error}") from error
     held = held_of(parsed, graph)
-    return TfliteModel(name, graph, len(source), stored, open_sizes, held)
+    lacking = tuple(micro.lacking(parsed))
+    return TfliteModel(name, graph, len(source), stored, open_sizes, held, lacking)
 
 
 def without_ends(content: bytes) -> bytes:

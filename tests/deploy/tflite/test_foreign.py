@@ -99,6 +99,14 @@ def test_the_reference_is_the_interpreter(name: str) -> None:
     np.testing.assert_array_equal(seen.reshape(expected.shape), expected)
 
 
+def test_what_tflite_micro_lacks_is_said() -> None:
+    lacking = {name: foreign(name)[0].lacking for name in READ if foreign(name)[0].lacking}
+    assert set(lacking) == {*NO_TFLM}
+    assert lacking["gelu_int8"] == ("GELU",) and "SQRT of int8" in lacking["normalised_int8"]
+    (note,) = foreign("gelu_int8")[0].notes
+    assert "TFLite Micro does not run it, for want of GELU; costs" in note
+
+
 @pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="no tflite-micro")
 @pytest.mark.parametrize("name", sorted({*READ}.difference(NO_TFLM)))
 def test_the_reference_is_tflite_micro(name: str) -> None:
