@@ -220,7 +220,7 @@ FLOAT_OPS: frozenset[Op] = frozenset({"neg", "square", *_CURVES})
 """Those that no runtime has in int8."""
 TABLE_OPS = frozenset(op for op, known in OPERATORS.items() if known.table_bytes == 256)
 """Those that map one int8 value to another."""
-ISLAND_OPS = TABLE_OPS | {"log_softmax"}
+ISLAND_OPS: frozenset[Op] = frozenset({*TABLE_OPS, "log_softmax"})
 """Those that a converter may leave in float between int8 tensors."""
 WEIGHTED_OPS = frozenset(op for op, known in OPERATORS.items() if known.weighted)
 TFLITE_OPS: dict[str, Op] = {name: op for op, known in OPERATORS.items() for name in known.tflite}

@@ -98,7 +98,8 @@ def in_float32(x: Ints, scale: float, target: tuple[float, int]) -> Ints:
     total: NDArray[np.float32] = np.cumsum(np.exp(real), axis=-1, dtype=np.float32)[..., -1:]
     steps = (real - np.log(total)) / np.float32(target[0])
     away = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.int64)
-    return np.clip(away + target[1], -128, 127)
+    found: Ints = np.clip(away + target[1], -128, 127)
+    return found
 
 
 def _leading_zeros(x: Ints) -> Ints:

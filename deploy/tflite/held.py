@@ -25,14 +25,16 @@ def held_of(stored: StoredModel, graph: Graph) -> Held:
     last = dict.fromkeys(stored.inputs, 0)
     written: dict[str, int] = {}
     for time, operator in enumerate(stored.operators, start=1):
-        for index in operator.outputs:
+        for index in {*operator.outputs} - {-1}:
             first.setdefault(index, time)
             written[names[index]] = time
         last |= {i: time for i in (*operator.inputs, *operator.outputs) if i in first}
     last |= {index: count for index in stored.outputs if index in first}
-    tensors = [(index, stored.tensors[index]) for index in sorted(first) if index >= 0]
+    tensors = [(index, stored.tensors[index]) for index in sorted(first)]
     buffers = tuple(
-        Buffer(names[i], prod(one.shape) * _BYTES.get(one.kind, _OTHERS), first[i], last[i])
+        Buffer(
+            names[i], max(prod(one.shape), 0) * _BYTES.get(one.kind, _OTHERS), first[i], last[i]
+        )
         for i, one in tensors
         if one.content is None
     )

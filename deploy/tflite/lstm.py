@@ -137,6 +137,13 @@ def with_states(stored: StoredModel) -> StoredModel:
     return replace(stored, tensors=tuple(model.tensors), operators=tuple(model.operators))
 
 
+def differs(stored: StoredModel) -> bool:
+    """Whether the two interpreters write an LSTM's outputs at different scales."""
+    found = ((o.between[-1], o.inputs[OUTPUT_STATE]) for o in stored.operators
+             if o.name == NAME and o.between and len(o.inputs) > OUTPUT_STATE)  # fmt: skip
+    return any(_scale(stored.tensors[a]) != _scale(stored.tensors[b]) for a, b in found)
+
+
 def sequences(graph: Graph) -> set[str]:
     """Tensors of three sizes in a file: of an LSTM, and what is sliced of those or joined with."""
     found = set[str]()

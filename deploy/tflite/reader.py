@@ -31,7 +31,7 @@ from deploy.tflite.forms.moved import with_moves
 from deploy.tflite.forms.products import with_products
 from deploy.tflite.forms.rows import with_rows
 from deploy.tflite.held import held_of
-from deploy.tflite.lstm import with_states
+from deploy.tflite.lstm import differs, with_states
 from deploy.tflite.parse import StoredModel, parse
 from deploy.tflite.stored_net import net_of, with_shared_weights
 from deploy.tflite.translate import Translator
@@ -75,6 +75,11 @@ class TfliteModel:
                 f"{self.name}: its batch is open, so tensors have other sizes when it runs than "
                 "the file states. LiteRT sets them; TFLite Micro does not, and computes something "
                 "else. Convert with a batch of one: keras.Input(shape, batch_size=1)"
+            )
+        if differs(self.stored):
+            notes.append(
+                f"{self.name}: its LSTM states one scale for outputs and has another for states: "
+                "LiteRT and TFLite Micro compute different results, the C those of TFLite Micro"
             )
         return tuple(notes)
 

@@ -105,6 +105,9 @@ def test_what_tflite_micro_lacks_is_said() -> None:
     assert lacking["gelu_int8"] == ("GELU",) and "SQRT of int8" in lacking["normalised_int8"]
     (note,) = foreign("gelu_int8")[0].notes
     assert "TFLite Micro does not run it, for want of GELU; costs" in note
+    (note,) = foreign("both_ways_int8")[0].notes
+    assert "LiteRT and TFLite Micro compute different results" in note
+    assert not foreign("stacked_lstm_int8")[0].notes
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="no tflite-micro")
