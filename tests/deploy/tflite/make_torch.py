@@ -76,11 +76,13 @@ def encoder() -> nn.Module:
 
 
 def queries() -> nn.Module:
-    """Attention as it is written by hand: queries by keys, shares by values."""
+    """Attention as it is written by hand, queries by keys and shares by values; logarithms of
+    probabilities at the end, which the converter leaves in float."""
 
     def forward(embed: nn.Module, parts: nn.Module, head: nn.Module, x: Tensor) -> Tensor:
         q, k, v = parts(embed(x).transpose(1, 2)).chunk(3, -1)
-        return head((torch.softmax(q @ k.transpose(1, 2) / 2, -1) @ v).mean(1))
+        x = head((torch.softmax(q @ k.transpose(1, 2) / 2, -1) @ v).mean(1))
+        return torch.log_softmax(x, -1)
 
     return Branch(forward, nn.Conv1d(2, 6, 8, stride=8), nn.Linear(6, 12), nn.Linear(4, 5))
 
@@ -119,18 +121,6 @@ def grouped_norm() -> nn.Module:
         nn.AdaptiveAvgPool1d(1),
         nn.Flatten(),
         nn.Linear(8, 5),
-    )
-
-
-def classifier() -> nn.Module:
-    """Logarithms of probabilities at the end, which the converter leaves in float."""
-    return nn.Sequential(
-        nn.Conv1d(2, 8, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool1d(1),
-        nn.Flatten(),
-        nn.Linear(8, 6),
-        nn.LogSoftmax(1),
     )
 
 
@@ -187,7 +177,6 @@ MODELS: tuple[tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]], ...] 
     (unet, ((1, 32),)),
     (bidirectional, ((2, 5),)),
     (grouped_norm, ((2, 32),)),
-    (classifier, ((2, 32),)),
     (curves, ((2, 32),)),
     (branches, ((1, 128), (3, 128))),
     (patches, ((1, 32),)),

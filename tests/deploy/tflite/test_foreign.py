@@ -42,7 +42,7 @@ NO_TFLM = ("gelu_int8", "moved_int8", "normalised_int8", "powers_int8", "pyramid
            "rows_dynamic", "selected_int8", "torch_curves_int8", "torch_patches_int8")  # fmt: skip
 OPTIMISED = ("expected_int8", "exponential_int8", "weighed_int8")  # see runtime.NOT_COMPUTED
 NOT_WRITTEN = ("groupnorm_int8", "layernorm_int8", "masked_int8", "powers_int8", "selected_int8",
-               "torch_classifier_int8", "torch_curves_int8", "torch_queries_int8",
+               "torch_curves_int8", "torch_queries_int8",
                "torch_residual_int8", "transformer_int8", "waves_int8")  # fmt: skip
 # No law of their plain loops yet.
 UNCOUNTED = {"resize_nearest", "resize_bilinear", "squared_difference"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,19 @@ def test_parts_in_float_are_those_of_the_int8_tensor(name: str, unread: bool) ->
     read_by = {o.inputs[0]: o for o in found.operators if o.name == "DEQUANTIZE"}
     assert all(found.tensors[index].kind == "INT8" for index in read_by)
     assert {o.outputs[0] for o in read_by.values()} == {2 + row for row in rows}
+
+
+def test_nothing_moves_in_front_of_an_operator_of_channels() -> None:
+    none = np.empty(0, np.float32), np.empty(0, np.int64)
+    kinds = ["INT8", "FLOAT32", "FLOAT32", "FLOAT32", "INT8"]
+    tensors = [StoredTensor(f"t{i}", (1, 6), kind, *none, None) for i, kind in enumerate(kinds)]
+    names = ("DEQUANTIZE", "LOG_SOFTMAX", "RESHAPE", "QUANTIZE")
+    chain = tuple(StoredOperator(name, (i,), (i + 1,)) for i, name in enumerate(names))
+    stored = StoredModel(tuple(tensors), chain, (0,), (4,))
+    assert [o.name for o in with_islands(stored).operators] == [*names]
+    map_alone = tuple(replace(o, name=o.name.replace("LOG_SOFTMAX", "ELU")) for o in chain)
+    moved = with_islands(replace(stored, operators=map_alone)).operators
+    assert [o.name for o in moved] == ["RESHAPE", "DEQUANTIZE", "ELU", "QUANTIZE"]
 
 
 @pytest.mark.parametrize("axes", [[1], [0, 1], [-1]])
