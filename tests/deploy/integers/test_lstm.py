@@ -41,8 +41,8 @@ def net_of(
         "y",
     )
     # LiteRT's outputs have a scale and zero point of their own.
-    spread = [*rng.uniform(0.5, 4.0, 2 * lstm.GATES) / 127, 2.0**power, rng.uniform(0.002, 0.008)]
-    spread = np.array([*spread, rng.integers(28, 229)])
+    own = rng.uniform(0.002, 0.008), rng.integers(28, 229)
+    spread = np.array([*rng.uniform(0.5, 4.0, 2 * lstm.GATES) / 127, 2.0**power, *own])
     scales = spread.astype(np.float32).astype(np.float64)
     points = rng.integers(-100, 100, 2)
     activations = {
