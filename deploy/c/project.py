@@ -29,6 +29,7 @@ from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
 from deploy.personal.example import Adapting, adapting_texts
 from deploy.personal.head import head_of
+from hwmodels.signals import signals_of
 from ppgnas.tables import markdown_table
 from ppgnas.task import Mode
 
@@ -142,7 +143,7 @@ def _array(name: str, values: NDArray[np.int8]) -> str:
 
 def _table_bytes(made: Source) -> dict[str, int]:
     """Bytes of constants by what they are for; equal tables are stored once."""
-    sizes = {"uint32_t": 4, "int32_t": 4, "int8_t": 1}
+    sizes = {"uint32_t": 4, "int32_t": 4, "uint16_t": 2, "int8_t": 1}
     found = {"weights": 0, "biases and rescaling": 0}
     for table in made.tables:
         part = "biases and rescaling" if table.ctype == "int32_t" else "weights"
@@ -157,7 +158,7 @@ def _readme(
     graph = net.graph if stream is None else stream.graph
     scale, point = net.activations[graph.input]
     out_scale, out_point = net.activations[graph.output]
-    _, _, steps, channels = graph.shape(graph.input)
+    steps, channels = graph.shape(graph.input)[-2:]
     call = _filled(
         "call.md" if stream is None else "call_stream.md",
         macs=graph.total_macs,
@@ -168,6 +169,7 @@ def _readme(
         classes=prod(graph.shape(graph.output)),
         out_point=f"{-out_point:+d}",
         out_scale=f"{out_scale:.9g}",
+        inputs="\n".join(_inputs(net)),
         outputs="\n".join(_outputs(net)),
         state_bytes="" if stream is None else stream.state_bytes,
     )
@@ -183,6 +185,22 @@ def _readme(
         stack="\n".join(f"| {name} | {best} | {worst} |" for name, best, worst in stack),
         speed=f"\n{speed}\n" if speed else "",
     )
+
+
+def _inputs(net: QuantizedNet) -> Iterator[str]:
+    _, signals = signals_of(net.graph) or (0, ())
+    turned = {signal.name for signal in signals if not signal.time_first}
+    for index, name in enumerate(net.graph.inputs):
+        (scale, point), shape = net.activations[name], net.graph.shape(name)
+        at = f" at `PPG_INPUT_{index}`" if net.graph.beside else ""
+        sizes = shape[2:] if len(shape) == 4 and shape[1] == 1 else shape[1:]
+        turn = name in turned or sizes[0] == 1
+        order = "channels, time" if turn else "time, channels"
+        what = f" ({order})" if len(sizes) == 2 else ""
+        yield (
+            f"* Input{at}: int8 `{''.join(f'[{size}]' for size in sizes)}`{what}; stored = "
+            f"round(value / {scale:.9g}) {point:+d}, clamped to -128 .. 127."
+        )
 
 
 def _outputs(net: QuantizedNet) -> Iterator[str]:

@@ -18,7 +18,8 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="RUN:ID, a folder of `ppgnas train`, or of `ppgnas pretrain acc --size`.",
+            help="RUN:ID, a folder of `ppgnas train`, or of `ppgnas pretrain acc --size`, or a "
+            ".tflite file.",
         ),
     ],
     formats: Annotated[
@@ -73,11 +74,13 @@ def export(
     ppgnas export results/run:2 --format c --out second/ --prefix second
     ppgnas export results/run:1 --format c --out firmware/ --mode streaming
     ppgnas export results/run:1 --format c --out firmware/ --adapt low-rank
+    ppgnas export model.tflite --format c,onnx --out firmware/
     """
     from deploy.personal.example import adapting_asked
     from hwmodels.path import USUAL, shape_of
     from nas.encoders.export import export_encoder, is_encoder
     from nas.models.export import export_files
+    from nas.models.foreign import export_foreign
     from nas.models.names import find_model
     from nas.models.signal_chain import Sensors
     from nas.run.windows import mode_of
@@ -92,8 +95,16 @@ def export(
             **sensors.stated,
         )
         written = export_encoder(Path(model), formats, Path(out), prefix=prefix, force=force)
+    elif (found := find_model(model)).file is not None:
+        refuse_idle(
+            f"{model} is a network alone",
+            adapt=adapt,
+            adapt_minutes=adapt_minutes,
+            mode=mode,
+            **sensors.stated,
+        )
+        written = export_foreign(found, formats, Path(out), prefix=prefix, force=force)
     else:
-        found = find_model(model)
         written = export_files(
             found,
             formats,
