@@ -101,7 +101,9 @@ def integers(
     scaled = [tensors[place] for place in (*WEIGHTS, CELL_STATE)]
     own = stored.tensors[operator.between[-1]] if operator.between else tensors[OUTPUT_STATE]
     if any(len(one.scales) != 1 or np.any(one.zero_points) for one in scaled) or not (
-        len(own.scales) == len(own.zero_points) == 1 and -128 <= own.zero_points[0] <= 127
+        len(own.scales) == len(own.zero_points) == 1
+        and -128 <= own.zero_points[0] <= 127
+        and 0 < own.scales[0] < np.inf
     ):
         raise ExportError(
             "its weights and cell state want one scale each and no zero point, its outputs one "

@@ -86,7 +86,7 @@ def _choice(
         if in_float and before is not None and before.name == "DEQUANTIZE":
             tensor = stored.tensors[before.inputs[0]]
             index = before.inputs[0]
-        if tensor.kind != "INT8" or len(tensor.scales) != 1 or source >= 0:
+        if not _of_one_scale(tensor) or source >= 0:
             return None
         source = index
         sides.append(_compared(tensor, np.arange(-128, 128), in_float=in_float))
@@ -102,9 +102,14 @@ def _constant(tensor: StoredTensor) -> Any:
     content = tensor.content or b""
     if tensor.kind == "FLOAT32" and len(content) == 4:
         return np.frombuffer(content, "<f4")[0]
-    if tensor.kind == "INT8" and len(content) == 1 and len(tensor.scales) == 1:
+    if len(content) == 1 and _of_one_scale(tensor):
         return _compared(tensor, np.frombuffer(content, np.int8).astype(np.int64), in_float=False)
     return None
+
+
+def _of_one_scale(tensor: StoredTensor) -> bool:
+    finite = [*np.isfinite(tensor.scales)] == [True]
+    return tensor.kind == "INT8" and finite and len(tensor.zero_points) == 1
 
 
 def _compared(tensor: StoredTensor, values: NDArray[np.int64], *, in_float: bool) -> NDArray[Any]:

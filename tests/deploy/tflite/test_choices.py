@@ -104,10 +104,25 @@ def _equal(model: Any) -> None:
     rename(model.operatorCodes[compared.opcodeIndex], "EQUAL")
 
 
+def _without_a_number(model: Any) -> None:
+    (compared,) = operators(model, "GREATER")
+    of = model.subgraphs[0].tensors[compared.inputs[0]].quantization
+    of.scale = np.full(1, np.nan, np.float32)
+
+
+def _without_a_zero_point(model: Any) -> None:
+    (compared,) = operators(model, "GREATER")
+    model.subgraphs[0].tensors[compared.inputs[0]].quantization.zeroPoint = None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(_two_activations, "GREATER has no cost"), (_equal, "EQUAL has no cost")],
-)
+    [
+        *((change, "GREATER has no cost")
+          for change in (_two_activations, _without_a_number, _without_a_zero_point)),
+        (_equal, "EQUAL has no cost"),
+    ],
+)  # fmt: skip
 def test_others_are_refused(change: Any, message: str) -> None:
     model = unpacked((FILES / "selected_int8.tflite").read_bytes())
     change(model)
