@@ -48,6 +48,7 @@ MOST_WINDOWS = 1200  # for a drift to be looked for in,
 FEW_WINDOWS = 300  # and for a rate
 GAIN = 3.0  # in the sum of log shares, what a line must surely gain over a constant
 COARSE_SHARE = 0.001
+FINE_SHARE = 0.03  # up to it a peak is near the label, and likely rates tell more
 FAR_SHARE = 0.12  # beyond it a peak is another thing than the label,
 FARTHEST_SHARE = 0.3  # unless time is off by as much: 125 Hz taken for 100, 64 for 50
 NOTICED_RATE = 0.012
@@ -168,6 +169,10 @@ class _Windows:
     def lasts_s(self) -> float:
         return float(self.start_s[-1] - self.start_s[0])
 
+    def among(self, near: NDArray[np.float64]) -> _Windows:
+        """The same, looked for in other spectra."""
+        return replace(self, near=near, outside=float(near.mean()))
+
     def scores(
         self, begin_s: float | NDArray[np.float64], slope: float, faster: float = 0.0
     ) -> NDArray[np.float64]:
@@ -219,7 +224,6 @@ def scaled(
     windows = _windows(recording, near)
     if windows is None:
         return None
-
     every = -(-len(windows.bpm) // FEW_WINDOWS)
     some = replace(windows, start_s=windows.start_s[::every], bpm=windows.bpm[::every])
 
@@ -232,21 +236,21 @@ def scaled(
     step = min(FAR_SHARE / 12, 4.0 / windows.lasts_s)
     farthest = FARTHEST_SHARE + step / 2
     begin_s, faster = best(begins_s, np.arange(-FARTHEST_SHARE, farthest, step))
+    if abs(faster) < FINE_SHARE:
+        near = _likely(found)
+        windows, some = windows.among(near), some.among(near)
     begin_s, faster = best(
         begin_s + np.arange(-3.0, 3.1), faster + step * np.arange(-1, 1.1, 0.25)
     )
     around = np.arange(-2, 2.1)
     begin_s, faster = best(begin_s + around * STEP_S, faster + around * COARSE_SHARE)
-    if abs(faster) < NOTICED_RATE:
+    if abs(faster) < NOTICED_RATE / 2:
         return None
     slope = 1 / (1 + faster) - 1
     better = windows.scores(begin_s, slope, faster)
-    others = [*windows.scores(begins_s, 0.0)]
     moved = _windows(drifts.corrected(recording), near) if drifts and not drifts.jumps else None
-    if moved:
-        others.append(moved.scores(0.0, 0.0))
-    # Neither the clock nor the beats alone explain as much.
-    begins_s = np.append(begins_s, begin_s)
+    others = [*windows.scores(begins_s, 0.0), *([moved.scores(0.0, 0.0)] if moved else [])]
+    begins_s = np.append(begins_s, begin_s)  # neither clock nor beats alone explain as much
     alone = [windows.scores(begins_s, *one).sum(axis=1) for one in ((slope, 0.0), (0.0, faster))]
     if better.sum() < np.max(alone) + GAIN or not _surely(better - max(others, key=np.sum)):
         return None
@@ -285,24 +289,20 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
     away_s = float(far_s[windows.scores(far_s, 0.0).sum(axis=1).argmax()])
     # Beats that are faster besides are near their labels, but seldom at them.
     around_s = away_s if abs(away_s) > FARTHEST_S else 0.0
-    begin_s, more_s = _line(windows, around_s, LARGEST_DRIFT * lasts_s, 2 * STEP_S)
+    most_s = LARGEST_DRIFT * lasts_s
+    begin_s, more_s = _line(windows, around_s, most_s, 2 * STEP_S)
     if abs(more_s) < FARTHEST_S:
-        near = _likely(found)
-        windows = replace(windows, near=near, outside=float(near.mean()))
-        begin_s, more_s = _line(
-            windows, around_s, min(FARTHEST_S, LARGEST_DRIFT * lasts_s), STEP_S
-        )
-    scores = windows.scores
-    line = scores(begin_s, more_s / lasts_s)
-    shifted = scores(far_s, 0.0)  # (shifts, windows)
+        windows = windows.among(_likely(found))
+        begin_s, more_s = _line(windows, around_s, min(FARTHEST_S, most_s), STEP_S)
+    line = windows.scores(begin_s, more_s / lasts_s)
+    shifted = windows.scores(far_s, 0.0)  # (shifts, windows)
     near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
     far_best = int(shifted.sum(axis=1).argmax())
     near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
     shift = _stepping(inner)
     stepped = inner[shift, np.arange(len(start_s))]
     places = np.flatnonzero(np.diff(shift)) + 1
-    one = shifted[near_best]
-    # The simplest that explains it: one shift, a line, jumps.
+    one = shifted[near_best]  # the simplest that explains it: one shift, a line, jumps
     jumps = stepped.sum() - _JUMP_COST * len(places)
     if shifted[far_best].sum() > max(line.sum(), jumps) - GAIN:
         away_s = float(far_s[far_best])
@@ -310,15 +310,15 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
             return Drift(away_s, away_s, away_s, 0.0)
         return None
     noticed = np.abs(np.diff(near_s[shift])[places - 1]) >= NOTICED_DRIFT_S[0]
-    if len(places) and noticed.all() and jumps > line.sum() and _surely(stepped - one):
+    sure = jumps > line.sum() and _surely(stepped - max(one, line, key=np.sum))
+    if len(places) and noticed.all() and sure:
         at_s, shifts_s = start_s[places].tolist(), near_s[shift[places]].tolist()
         before_s = float(near_s[shift[0]])
         return Drift(before_s, shifts_s[-1], 0.0, 0.0, tuple(zip(at_s, shifts_s, strict=True)))
     slope = float(more_s / lasts_s)
     if abs(more_s) < NOTICED_DRIFT_S[abs(slope) < 1e-6 * MOST_PPM] or not _surely(line - one):
         return None
-    offset_s = float(begin_s - slope * start_s[0])
-    return Drift(float(begin_s), float(begin_s + more_s), offset_s, slope)
+    return Drift(begin_s, begin_s + more_s, float(begin_s - slope * start_s[0]), slope)
 
 
 def _line(windows: _Windows, around_s: float, most_s: float, step_s: float) -> tuple[float, float]:

@@ -196,6 +196,18 @@ def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
     assert inspect([_recording()]).recordings[0].rate_error is None
 
 
+@pytest.mark.parametrize("error", [0.01, -0.01, 0.015])
+def test_a_rate_that_is_a_percent_wrong_for_five_minutes(error: float) -> None:
+    """Noise and movement as of a wrist: neither a drift, nor jumps."""
+    right = _recording(seconds=300, seed=4, acc=False)
+    noise = np.random.default_rng(0).standard_normal(right.ppg.shape)
+    noise[3000:6000] *= 4
+    wrong = replace(right, ppg=right.ppg + noise.astype(np.float32), ppg_hz=50 * (1 + error))
+    found = inspect([wrong])
+    assert found.recordings[0].rate_error == pytest.approx(error, abs=0.002)
+    assert [c.kind for c in found.warnings] == ["rate"]
+
+
 @pytest.mark.parametrize("slope", [0.006, -0.004])
 @pytest.mark.parametrize("offset_s", [-40.0, 25.0])
 def test_a_clock_that_is_far_off_and_drifts(slope: float, offset_s: float) -> None:
