@@ -41,6 +41,7 @@ ALONE = 10.0  # times as large as the steps around it
 FEWEST_JUMPS = 3
 FEWEST_MARKED = 10  # samples
 STILL_S = 2.0  # of equal samples
+RESOLVED = 10.0  # times rounding, the least pulse beside which a line is none of it
 IN_TURNS = 0.95  # of the steps go back; of noise 0.67
 HALF_S = 120.0  # of a recording, for its halves to be judged
 AWAY = 10.0  # pulses; a channel so far from 0 never is 0
@@ -303,6 +304,13 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
             f"stays at {values[begin]:.6g} for {still / hz:.1f} s from {begin / hz:.0f} s on, as "
             "where the last sample is repeated: leave the cells empty, and they are a gap",
         )
+    begin, straight = _longest_line(channel.astype(np.float64), round(STILL_S * hz), size)
+    if straight:
+        yield (
+            "still",
+            f"goes straight on for {straight / hz:.1f} s from {begin / hz:.0f} s on, as where a "
+            "hole was filled: leave the cells empty, and they are a gap",
+        )
     steps, spikes = _jumps(values, hz, size)
     if steps >= FEWEST_JUMPS:
         yield (
@@ -343,6 +351,30 @@ def _longest_still(values: Samples) -> tuple[int, int]:
     runs = edges.reshape(-1, 2)
     longest = int(np.argmax(runs[:, 1] - runs[:, 0]))
     return int(runs[longest, 0]), int(runs[longest, 1] - runs[longest, 0]) + 1
+
+
+def _longest_line(values: Samples, least: int, size: float) -> tuple[int, int]:
+    """Where the longest straight line that is not level begins, and its length; 0 if that is below
+    `least` or the pulse, of `size`, is near to rounding."""
+    sizes = np.abs(np.diff(values))
+    coarse = float(np.spacing(np.float32(np.abs(values).max())))
+    rounding = max(float(sizes[sizes > 0].min(initial=np.inf)), coarse)
+    bent = np.abs(np.diff(values, 2)) > 2 * rounding
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], bent.astype(np.int8), [1]])))
+    first = length = 0
+    for begin, end in edges.reshape(-1, 2).tolist() if size > RESOLVED * rounding else ():
+        if end - begin < max(least, length):
+            continue
+        at, quarter = np.arange(begin, end + 2), (end - begin) // 4
+        middle = at[quarter:-quarter]
+        line = np.polyval(np.polyfit(middle, values[middle], 1), at)
+        off = np.flatnonzero(np.abs(values[at] - line) > 1.5 * rounding)
+        cuts = np.concatenate([[-1], off, [len(at)]])
+        place = int(np.diff(cuts).argmax())
+        inside = at[cuts[place] + 1 : cuts[place + 1]]
+        if len(inside) > max(least, length) and np.ptp(values[inside]) > 0:
+            first, length = int(inside[0]), len(inside)
+    return first, length
 
 
 def _jumps(values: Samples, hz: float, size: float) -> tuple[int, int]:

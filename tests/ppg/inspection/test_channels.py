@@ -160,10 +160,13 @@ def test_a_channel_that_is_wrong_for_half_the_time(
     assert " s PPG channel 2 " in message and message.endswith("leave it out with --channels 1")
 
 
+@pytest.mark.parametrize("step", [0.0, 0.003, -0.01])
 @pytest.mark.parametrize("seconds", [1.0, 3.0, 30.0])
-def test_a_channel_that_stays_where_it_was(seconds: float) -> None:
-    channel = _pulse()
-    channel[5000 : 5000 + round(50 * seconds)] = channel[5000]
+def test_a_channel_that_stays_where_it_was_or_goes_straight_on(
+    seconds: float, step: float
+) -> None:
+    channel, rows = _pulse(), round(50 * seconds)
+    channel[5000 : 5000 + rows] = channel[5000] + step * np.arange(rows)
     found = dict(channel_warnings(_with(channel)))
     assert ("still" in found) == (seconds > 2)
     if seconds > 2:
