@@ -81,6 +81,7 @@ _CHARACTERS = {
     "\u7eff\u5149": "green", "\u7dd1": "green", "\u52a0\u901f\u5ea6": "acc",
     "\uac00\uc18d\ub3c4": "acc", "\u8109\u640f": "ppg", "\u8108\u6ce2": "ppg",
 }  # fmt: skip
+_HOLDING = {"signals", "signal", "sensors", "data", "values", "value", "samples", "series"}
 _WITHIN = re.compile(r"^(?:.*[./](?=.)|value )", re.IGNORECASE)
 _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
@@ -183,6 +184,7 @@ def guess(names: Sequence[str], units: Mapping[str, str] = MappingProxyType({}))
     plain = {_plain(name): name for name in reversed(names)}
     for name in names:  # com.vendor.heart_rate, Monitor/HR, value bpm
         plain.setdefault(_plain(_WITHIN.sub("", name)), name)
+        plain.setdefault(" ".join(w for w in _plain(name).split() if w not in _HOLDING), name)
 
     def first(wanted: Sequence[str]) -> str | None:
         return next((plain[word] for word in wanted if word in plain), None)

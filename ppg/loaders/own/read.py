@@ -188,6 +188,7 @@ def _recording(
         columns,
         recipe,
         signal=(origin_s, end_s, begin_s, base),
+        rows_s=ppg.series.time_s,
         own_file=recipe.hr_file is not None,
         say=say,
     )

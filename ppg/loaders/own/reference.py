@@ -74,6 +74,7 @@ def labels_of(
     recipe: Recipe,
     *,
     signal: tuple[float, float, float, Base],
+    rows_s: NDArray[np.float64],
     own_file: bool,
     say: Say,
 ) -> Labels | None:
@@ -83,6 +84,7 @@ def labels_of(
         columns: what they are; where none is named, those of the table are guessed.
         signal: begin of the PPG on its clock, how long it lasts, where rows of a rate alone
             begin, and the base of its clock.
+        rows_s: times of its rows there, which beats may be numbers of.
         own_file: whether it is another file than that of the PPG.
 
     Raises:
@@ -99,8 +101,8 @@ def labels_of(
     if kind != "ecg" and _silent(table, name):
         say(f"{table.path.name}: {name} holds no heart rate in any row; read without a reference.")
         return None
-    if kind == "rr" and (beats := _times_of_beats(table, name, end_s)) is not None:
-        say(f"{table.path.name}: {name} holds the times of beats.")
+    if kind == "rr" and (beats := _times_of_beats(table, name, end_s, (rows_s, base))) is not None:
+        say(f"{table.path.name}: {beats.notes[-1]}.")
         table, columns = beats, replace(columns, time=None, hr_time=None)
     time = None if recipe.hr_rate_hz else (columns.hr_time or columns.time)
     given = recipe.hr_rate_hz if own_file else recipe.rate_hz
@@ -167,19 +169,33 @@ def labels_of(
 _KINDS = {"hr": "a heart rate", "rr": "intervals from beat to beat", "ecg": "an ECG"}
 
 
-def _times_of_beats(table: Table, name: str, end_s: float) -> Table | None:
+def _times_of_beats(
+    table: Table,
+    name: str,
+    end_s: float,
+    ppg: tuple[NDArray[np.float64], Base] = (np.empty(0), "zero"),
+) -> Table | None:
     """The table with the intervals of a column that holds times of beats, in s or ms, throughout a
-    signal of `end_s`; None if it does not."""
+    signal of `end_s`, or their rows in it; None if it does not.
+
+    Args:
+        ppg: times of those rows, and from where they count.
+    """
     cells = table.numbers((name,))[name]
     at = cells[np.isfinite(cells)]
     if len(at) < 3 or np.diff(at).min() <= 0:
         return None
-    for unit in (1.0, 1e-3):
-        fits = FEW_SHARE * end_s < at[-1] * unit < 1.1 * end_s
-        if fits and RR_S[0] <= float(np.median(np.diff(at))) * unit <= RR_S[1]:
-            rows = {**table.rows, name: Rows(at[1:] * unit)}
-            cells_of = {**table.cells, name: np.diff(at) * unit}
-            return replace(table, cells=cells_of, rows=rows)
+    rows_s, base = ppg
+    read = [(at * unit, 0.0, f"{name} holds the times of beats", table.base) for unit in (1, 1e-3)]
+    if at[-1] <= len(rows_s) and (at % 1 == 0).all():
+        at_s = np.interp(at, np.arange(len(rows_s)), rows_s)
+        read.append((at_s, rows_s[0], f"{name} holds the rows of beats in the PPG", base))
+    for at_s, zero_s, said, of in sorted(read, key=lambda r: abs(r[0][-1] - r[1] - end_s)):
+        fits = FEW_SHARE * end_s < at_s[-1] - zero_s < 1.1 * end_s
+        if fits and RR_S[0] <= float(np.median(np.diff(at_s))) <= RR_S[1]:
+            rows = {**table.rows, name: Rows(at_s[1:])}
+            cells_of = {**table.cells, name: np.diff(at_s)}
+            return replace(table, cells=cells_of, rows=rows, base=of, notes=(said,))
     return None
 
 
