@@ -12,7 +12,7 @@ the times step evenly they are taken as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -77,24 +77,16 @@ class RowTimes:
     packets: str = ""
 
 
-def row_times(
-    stamp_s: Times, *, rate_hz: float | None = None, every_s: Times | None = None
-) -> RowTimes:
+def row_times(stamp_s: Times, *, rate_hz: float | None = None) -> RowTimes:
     """Rate, true times and holes.
 
     Args:
         stamp_s: `(rows,)` times as written, two at least; none goes back.
         rate_hz: of packets whose times alone do not tell it.
-        every_s: `(all rows,)` with the times of a few rows that have no value: in an even grid
-            they tell the rate, however regularly they come.
 
     Raises:
         UnclearTimesError: no one rate explains the times.
     """
-    if every_s is not None and EVEN_SHARE * len(every_s) < len(stamp_s) < len(every_s):
-        all_steps = np.diff(every_s)
-        if all_steps.min() > EVEN[0] * np.median(all_steps) and _even(all_steps) is not None:
-            return replace(row_times(every_s), time_s=stamp_s, gaps=_gaps(stamp_s))
     steps = np.diff(stamp_s)
     usual = float(np.median(steps))
     mean = float(steps[steps <= max(GAP_S, 20 * float(steps.mean()))].mean())
@@ -108,7 +100,7 @@ def row_times(
     begins = steps > TOGETHER * mean if nominal is None else nominal
     if rate_hz is None and nominal is None and (even := _even(steps)) is not None:
         row = _rows(stamp_s, steps, (float(steps[even].mean()), mean))
-        return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), _gaps(stamp_s))
+        return RowTimes(stamp_s, _whole(1 / _slope(stamp_s, row)), holes(stamp_s))
     first = np.concatenate([[0], np.flatnonzero(begins) + 1])
     rows = np.diff(np.append(first, len(stamp_s)))  # (packets,)
     usual_rows = int(np.median(rows))
@@ -144,7 +136,7 @@ def row_times(
     within = np.arange(len(stamp_s)) - np.repeat(first, rows)
     step_s = np.repeat(held / rows * line.period_s, rows)
     time_s = np.maximum.accumulate(np.repeat(begin_s, rows) + within * step_s)
-    gaps = _gaps(time_s)
+    gaps = holes(time_s)
     lost = int(line.lost[-1]) + int((held - rows).sum())
     if rate_hz:
         lost = round(float(np.ptp(line.measured_s)) * rate_hz) - int(np.ptp(line.place))
@@ -201,7 +193,7 @@ def _of_parts(stamp_s: Times, parts: list[slice]) -> RowTimes:
         f"{hz:.4g} from {stamp_s[part.start] - stamp_s[0]:.0f} s on"
         for hz, part in zip(rates, parts, strict=True)
     )
-    return RowTimes(stamp_s, max(rates), _gaps(stamp_s), f"parts of different rates: {told}")
+    return RowTimes(stamp_s, max(rates), holes(stamp_s), f"parts of different rates: {told}")
 
 
 def _rows(stamp_s: Times, steps: Times, periods: tuple[float, ...]) -> NDArray[np.float64]:
@@ -386,7 +378,8 @@ def _envelope(arrived: Times, place: NDArray[np.int64], period: float) -> Times:
     )
 
 
-def _gaps(time_s: Times) -> tuple[tuple[float, float], ...]:
+def holes(time_s: Times) -> tuple[tuple[float, float], ...]:
+    """Begin and end of steps longer than `GAP_S`."""
     places = np.flatnonzero(np.diff(time_s) > GAP_S)
     return tuple((float(time_s[i]), float(time_s[i + 1])) for i in places)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ppg.packets import row_times_among
 from ppg.row_times import RowTimes, UnclearTimesError, row_times
 
 Times = NDArray[np.float64]
@@ -89,9 +90,10 @@ def test_rows_lost_at_regular_places(lost: int, every: int) -> None:
     found = row_times(kept_s)
     assert found.rate_hz == 50 and not found.packets and found.gaps == ()
     kept_s = grid_s[np.arange(len(grid_s)) % 25 > 0]
-    assert row_times(kept_s, every_s=grid_s).rate_hz == 50 != row_times(kept_s).rate_hz
     others_s = np.sort([*kept_s, *np.arange(300.0) + 0.023])  # of another sensor
-    assert row_times(kept_s, every_s=others_s).rate_hz == row_times(kept_s).rate_hz
+    among = [(every_s, np.isin(every_s, kept_s)) for every_s in (grid_s, others_s)]
+    assert row_times_among(kept_s, among[0]).rate_hz == 50 != row_times(kept_s).rate_hz
+    assert row_times_among(kept_s, among[1]).rate_hz == row_times(kept_s).rate_hz
 
 
 @pytest.mark.parametrize(

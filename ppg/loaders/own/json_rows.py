@@ -89,5 +89,6 @@ def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:
         named = ((f"{name} {key}".strip(), inner) for key, inner in value.items())
         return [cell for key, inner in named for cell in _flat(key, inner, deep + 1)]
     if isinstance(value, list):
-        return [(name, " ".join("nan" if one is None else str(one) for one in value))]
+        cells = " ".join("nan" if one is None else str(one) for one in value)
+        return [(name, f"[{cells}]" if value else "")]
     return [(name, "" if value is None else str(value))]

@@ -1,15 +1,16 @@
 """Rows that are not one moment each: made so.
 
 A cell with a list of samples, or a column for each of them (`ppg_0` to `ppg_24`), is a packet: its
-samples become rows, of which the first has the time. Rows that each have one value of one sensor,
-whose name stands beside it, become a row a time. Few long lines are columns. Numbers that are
-the same throughout may say how many rows a second there are.
+samples become rows, of which the first has the time; one that is missing keeps its row. Rows that
+each have one value of one sensor, whose name stands beside it, become a row a time. Few long lines
+are columns. Numbers that are the same throughout may say how many rows a second there are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
@@ -20,8 +21,11 @@ from numpy.typing import NDArray
 from ppg.loaders.own.clocks import FASTEST_HZ, one_moment
 from ppg.loaders.own.columns import guess, sampled_at
 from ppg.loaders.own.table import THOUSANDS, Rows, Table
+from ppg.packets import follow
+from ppgnas.errors import DataError
 
-FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels
+FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels,
+FEWEST, FEWEST_ROWS = 4, 100  # unless these show that they are not
 MOST_KINDS = 40
 MOST_LINES = 8  # without names, of a file that has a signal in each
 LOOKED = 200  # cells that tell a list
@@ -32,16 +36,14 @@ FEWEST_SHARED = 8  # samples of two windows that overlap,
 FEWEST_SCALED, LONGEST_SCALED = 32, 4096  # or where each has a scale of its own; of a window
 FEWEST_WINDOWS = 3
 RESOLVED = 50.0  # times its rounding a window changes
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RATE = re.compile(rf"({_NUMBER})\s*(k?hz)?", re.IGNORECASE)
-_SAMPLE = rf"(?:{_NUMBER}|[Nn]a[Nn]|None|null)"
-_LIST = re.compile(
-    rf"\s*(?:[\[(]?\s*{_SAMPLE}(?:\s*[,;|\s]\s*{_SAMPLE}){{2,}}\s*[\])]?|"
-    rf"\[\s*{_SAMPLE}(?:\s*,\s*{_SAMPLE})*\s*\])\s*"
-)
+_SAMPLE = rf"(?:0[xX][0-9a-fA-F]+|{_NUMBER}|[Nn]a[Nn]|None|null)"
+_IS_SAMPLE = re.compile(_SAMPLE).fullmatch
 _ALONE = re.compile(rf"{_NUMBER}|\d.*[-:/.]\d.*|")
-_NUMBERED = re.compile(r"(.*?)[ _]?(\d+)")
+_NUMBERED = re.compile(r"(.+?)[ _.\-\[(]*(\d+)[\])]?(?:\s*[\[(].*[\])])?")
 Cells = Mapping[str, list[str]]
+Lists = list[list[str]]
 
 
 def one_moment_a_row(table: Table) -> Table:
@@ -56,8 +58,7 @@ def one_moment_a_row(table: Table) -> Table:
         note = f"{table.path.name}: its {len(table.line)} lines are columns."
         line = np.ones(len(cells), np.int64)
         return replace(table, cells=turned, line=line, units={}, notes=(*table.notes, note))
-    laid_out = table if table.decimal_comma else _laid_out(table, _joined(cells))
-    return _by_time(laid_out)
+    return _by_time(_laid_out(table, cells))
 
 
 def with_rates(table: Table) -> Table:
@@ -110,26 +111,53 @@ def _alone(column: NDArray[Any] | list[str]) -> str | None:
     return known.pop() if len(known) == 1 else None
 
 
-def _joined(given: Cells) -> Cells:
-    """Numbered columns of one name as one column of lists."""
-    groups: dict[str, list[str]] = {}
-    cells = dict(given)
+def _numbered(table: Table, cells: dict[str, list[str]]) -> dict[str, Lists]:
+    """Numbered columns of one name that are the samples of packets, taken out of the cells, as
+    lists in the order of their numbers, which that of a header sorted as text is not."""
+    groups: dict[str, dict[int, str]] = {}
     for name in cells:
-        match = _NUMBERED.fullmatch(name)
-        if match and match[1]:
-            groups.setdefault(match[1], []).append(name)
-    for name, members in groups.items():
-        if len(members) >= FEWEST_OF_A_PACKET and name not in cells:
-            lists = [" ".join(row) for row in zip(*(cells.pop(m) for m in members), strict=True)]
-            cells[name] = lists
-    return cells
+        if match := _NUMBERED.fullmatch(name):
+            groups.setdefault(match[1], {})[int(match[2])] = name
+    members = {name: [of[at] for at in sorted(of)] for name, of in groups.items()}
+    of_ppg = [names for name, names in members.items() if guess([name]).ppg]
+    sizes = {len(names) for names in of_ppg if len(names) >= FEWEST and _follow(table, names)}
+    found = {}
+    for name, names in members.items():
+        if (len(names) >= FEWEST_OF_A_PACKET or len(names) in sizes) and name not in cells:
+            columns = [column for one in names if any(column := cells.pop(one))]
+            if table.decimal_comma:
+                columns = [[cell.replace(",", ".") for cell in column] for column in columns]
+            found[name] = [
+                [cell.strip() or "nan" for cell in row] for row in zip(*columns, strict=True)
+            ]
+    return found
 
 
-def _laid_out(table: Table, cells: Cells) -> Table:
-    lists = [name for name, column in cells.items() if _are_lists(column)]
-    if not lists:
+def _follow(table: Table, names: Sequence[str]) -> bool:
+    """Whether columns are moments of one sensor."""
+    with suppress(DataError):
+        values = np.stack([*table.numbers(names).values()], axis=1)
+        whole = values[np.isfinite(values).all(axis=1)]
+        return len(whole) >= FEWEST_ROWS and follow(whole)
+    return False
+
+
+def _listed(cell: str) -> list[str]:
+    """Samples of a list, `nan` for the words among them; none where most are words."""
+    text = cell.strip(" \t[()]").replace(";", ",").replace("|", ",").rstrip(", ")
+    row = [part.strip() for part in text.split(",")] if "," in text else text.split()
+    row = [part if _IS_SAMPLE(part) else "nan" for part in row]
+    return row if row.count("nan") <= len(row) / 2 else []
+
+
+def _laid_out(table: Table, given: Cells) -> Table:
+    cells = {**given}
+    parts = _numbered(table, cells)
+    texts = {} if table.decimal_comma else cells
+    lists = [n for n, c in texts.items() if _are_lists(c) or (guess([n]).rr and _of_beats(c))]
+    parts |= {name: [*map(_listed, cells[name])] for name in lists}
+    if not parts:
         return table
-    parts = {name: [re.findall(_SAMPLE, cell) for cell in cells[name]] for name in lists}
     shared = {name: _shared(rows) for name, rows in parts.items()}
     scaled = ""
     for name, both in shared.items():
@@ -142,16 +170,16 @@ def _laid_out(table: Table, cells: Cells) -> Table:
             parts[name], shared[name] = one
             scaled = ", each of a scale of its own, which is taken off"
     sizes = [max(1, *map(len, row)) for row in zip(*parts.values(), strict=True)]
-    found: dict[str, list[str]] = {}
-    for name, column in cells.items():
-        out: list[str] = []
-        found[name] = out
-        for index, (cell, size) in enumerate(zip(column, sizes, strict=True)):
-            # Who and what hold for the packet; a time or a rate is that of one moment.
-            again = "" if _ALONE.fullmatch(cell.strip()) else cell
-            row = parts[name][index] if name in parts else [cell] + [again] * (size - 1)
+    found: dict[str, list[str]] = {name: [] for name in (*cells, *parts)}
+    for name, out in found.items():
+        for index, size in enumerate(sizes):
+            if name in parts:
+                row = parts[name][index]
+            else:  # who and what hold for the packet; a time or a rate is that of one moment
+                cell = cells[name][index]
+                row = [cell] + ["" if _ALONE.fullmatch(cell.strip()) else cell] * (size - 1)
             out += row + [""] * (size - len(row))
-    notes = [f"{', '.join(lists)} hold packets of up to {max(sizes)} samples."]
+    notes = [f"{', '.join(parts)} hold packets of up to {max(sizes)} samples."]
     if any(shared.values()):
         told = ", ".join(f"{n} samples of {name}" for name, n in shared.items() if n)
         notes = [
@@ -181,7 +209,10 @@ def _of_one_scale(rows: list[list[str]]) -> tuple[list[list[str]], int] | None:
     size = len(rows[0])
     if len(rows) < FEWEST_WINDOWS or size > LONGEST_SCALED or {*map(len, rows)} != {size}:
         return None
-    windows = np.array([[float(cell) for cell in row] for row in rows])
+    try:
+        windows = np.array([[float(cell) for cell in row] for row in rows])
+    except ValueError:  # of a unit, or in hexadecimal
+        return None
     digits = max((len(cell.partition(".")[2]) for cell in rows[0] if "e" not in cell), default=0)
     rounding = max(0.1**digits, 1e-6 * float(np.ptp(windows[0])))
 
@@ -208,9 +239,17 @@ def _of_one_scale(rows: list[list[str]]) -> tuple[list[list[str]], int] | None:
 
 
 def _are_lists(column: list[str]) -> bool:
-    known = [*islice((cell for cell in column if cell.strip()), LOOKED)]
-    lists = sum(bool(_LIST.fullmatch(c) and not THOUSANDS.fullmatch(c)) for c in known)
-    return lists > 0.5 * len(known)
+    known = [*islice((cell.strip() for cell in column if cell.strip()), LOOKED)]
+    fewest = [1 if cell[0] == "[" and cell[-1] == "]" else 3 for cell in known]
+    lists = [len(_listed(cell)) >= few for cell, few in zip(known, fewest, strict=True)]
+    return sum(lists) - sum(map(bool, map(THOUSANDS.fullmatch, known))) > 0.5 * len(known)
+
+
+def _of_beats(column: list[str]) -> bool:
+    """Whether a cell holds the intervals that ended since the one before, as a strap tells them:
+    two at times, and rarely more."""
+    several = [row for cell in column if len(row := _listed(cell)) > 1]
+    return bool(several) and all("." in part or len(part) > 2 for row in several for part in row)
 
 
 def _by_time(table: Table) -> Table:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppg.loaders.own.clocks import FASTEST_HZ, Clock, counted_on, read_clock
+from ppg.loaders.own.clocks import FASTEST_HZ, counted_on, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
+from ppg.packets import in_packets, places, row_times_among, rows_counted, sent_again
 from ppg.plausible import SLOWEST_HZ
-from ppg.row_times import GAP_S, UnclearTimesError, row_times
+from ppg.row_times import GAP_S, UnclearTimesError, holes
 from ppgnas.errors import DataError
 from ppgnas.tables import counted
 from ppgnas.task import WINDOW_S
@@ -28,7 +29,6 @@ LATEST_S = 10.0  # a row that comes later, and not twice, is of another recordin
 LATE = 0.2  # of the rows at most
 APART = 0.6  # of the usual step at least, between rows that were put in order
 DOUBLED = 0.1  # of the rows at most, for a time that comes twice to be a row that came twice
-COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
 COUNTERS = {"sample", "samples", "index", "idx", "seq", "sequence", "counter", "row", "frame"}
 
 
@@ -43,7 +43,8 @@ class Series:
         base: see `ppg.loaders.own.table.Table.base`.
         stamped: whether the times were written beside the rows, and not made of a rate.
         hz: the rate that the form says.
-        every_s: `(rows of the file,)` times of these rows and of those without a value.
+        among: `(rows of the file,)` times of these rows and of those without a value, and which
+            these are; None once rows were moved or left out.
     """
 
     time_s: NDArray[np.float64]
@@ -52,12 +53,12 @@ class Series:
     base: Base
     stamped: bool
     hz: float | None = None
-    every_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    among: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
 
     def of(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Series:
         """Some of the rows, in that order."""
         time_s, values, line = self.time_s[rows], self.values[rows], self.line[rows]
-        return replace(self, time_s=time_s, values=values, line=line)
+        return replace(self, time_s=time_s, values=values, line=line, among=None)
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ def read_series(
         time_s, every_s = counted_on(clock.time_s, unit_s=clock.unit_s)
         if every_s:
             say(f"{table.path.name}: {column} begins anew every {every_s:g} s and is counted on.")
-        time_s, base = _filled(replace(clock, time_s=time_s), whole), clock.base
+        written = np.array([cell != "" for cell in table.cells[names[0]]])
+        time_s, base = _filled(time_s, written), clock.base
         named = timing.unit or time_unit(table.units.get(column, "")) or time_unit_of_name(column)
-        counter = None if named else _counted(clock.time_s / clock.unit_s)
+        counter = None if named else rows_counted(clock.time_s / clock.unit_s)
         if counter is not None and timing.rate_hz is not None:
             say(f"{table.path.name}: {column} counts rows.")
             time_s, base, column = counter / timing.rate_hz, "zero", None
@@ -140,8 +142,9 @@ def read_series(
             f"{table.path}: neither a time column nor a rate of {', '.join(names)} is given; name "
             f"one with `time`, or give {timing.option}."
         )
-    all_s = time_s[np.isfinite(time_s)]
-    whole &= np.isfinite(time_s)
+    time_s = _sent_once(table, names, time_s, say)
+    timed = np.isfinite(time_s)
+    whole &= timed
     if whole.sum() < 2:
         raise DataError(
             f"{table.path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at "
@@ -152,10 +155,26 @@ def read_series(
     if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
         kept = kept[::-1]
-    series = Series(time_s, values, line, base, stamped, hz, all_s).of(kept)
-    series = _in_order(table.path, series, say)
+    series = Series(time_s, values, line, base, stamped, hz).of(kept)
+    series = _in_order(table.path, replace(series, among=(time_s[timed], whole[timed])), say)
     _check_order(table, timing.column or "", series)
     return series
+
+
+def _sent_once(
+    table: Table, names: tuple[str, ...], time_s: NDArray[np.float64], say: Callable[[str], None]
+) -> NDArray[np.float64]:
+    """Times, NaN in packets that were sent again: by all signals, as each is read alone."""
+    rows = np.flatnonzero(np.isfinite(time_s))
+    if not in_packets(np.diff(time_s[rows])):
+        return time_s
+    cells = [table.cells[n] for n in {*names, *table.meant.ppg, *table.meant.acc}]
+    same = [np.unique(c, return_inverse=True)[1] for c in cells if len(c) == len(time_s)]
+    again = rows[sent_again(np.stack(same, axis=1)[rows], time_s[rows])]
+    if len(again):
+        say(f"{table.path.name}: {len(again)} rows of packets sent again are left out.")
+    time_s[again] = np.nan
+    return time_s
 
 
 def _by_counter(
@@ -164,7 +183,7 @@ def _by_counter(
     """`(rows,)` places of rows that have a rate and no times: a counter tells which are lost."""
     for name in filter(_counts, table.names):
         values = table.numbers((name,))[name]
-        place = _places(values) if len(values) == rows else None
+        place = places(values) if len(values) == rows else None
         if place is not None and place[-1] >= rows and np.diff(place).max() <= LONGEST_GAP_S * hz:
             lost = int(place[-1]) + 1 - rows
             say(f"{table.path.name}: {counted(lost, 'row is', 'rows are')} lost by {name}.")
@@ -175,29 +194,6 @@ def _by_counter(
 def _counts(name: str) -> bool:
     """Whether a column is called as a counter of rows is."""
     return bool(COUNTERS & set(re.findall(r"[a-z]+", name.lower())))
-
-
-def _counted(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """`(rows,)` rows before each by a counter of rows, which may run over; None if it is none."""
-    whole = np.rint(values)
-    if not (np.abs(values - whole) < 1e-3).all() or len(values) < 2:
-        return None
-    range_of = 2 ** np.ceil(np.log2(max(whole.max(), 1) + 1))
-    if np.diff(whole).min() < 0 and whole.max() >= 0.98 * range_of:
-        whole = np.unwrap(whole, period=range_of)
-    steps = np.diff(whole)
-    return whole - whole[0] if steps.min() >= 1 and (steps == 1).mean() >= COUNTED else None
-
-
-def _places(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """As `_counted`, also by a counter of packets, which is one in all rows of each."""
-    first = np.append(0, np.flatnonzero(np.diff(values) != 0) + 1)
-    sizes = np.diff(np.append(first, len(values)))
-    size = int(np.median(sizes))
-    place = _counted(values[first]) if (sizes == size).mean() >= COUNTED else None
-    if place is None:
-        return None
-    return np.repeat(size * place - first, sizes) + np.arange(len(values))
 
 
 def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
@@ -221,7 +217,7 @@ def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
             return series
         back = f"go back by up to {1e3 * late_s.max():.3g} ms, less than from row to row"
         say(f"{path.name}: its times {back}; rows stay in their order.")
-        return replace(series, time_s=np.sort(series.time_s))
+        return replace(series, time_s=np.sort(series.time_s), among=None)
     again, late = len(rows) - len(first), int((late_s > 0).sum())
     said = [f"{again} came twice and are left out"] * (again > 0)
     said += [f"{late} came late and are put in order"] * (late > 0)
@@ -229,12 +225,12 @@ def _in_order(path: Path, series: Series, say: Callable[[str], None]) -> Series:
     return series.of(order)
 
 
-def _filled(clock: Clock, whole: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Rows of values without a time have that of the row before: a packet is stamped once."""
-    time = clock.time_s
-    known = np.isfinite(time)
-    before = np.maximum.accumulate(np.where(known, np.arange(len(time)), -1))
-    return np.where(known | ~whole | (before < 0), time, time[before])
+def _filled(time_s: NDArray[np.float64], written: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rows of values, or of words for none, without a time have that of the row before: a packet
+    is stamped once."""
+    known = np.isfinite(time_s)
+    before = np.maximum.accumulate(np.where(known, np.arange(len(time_s)), -1))
+    return np.where(known | ~written | (before < 0), time_s, time_s[before])
 
 
 def _check_order(table: Table, time: str, series: Series) -> None:
@@ -302,12 +298,10 @@ def true_times(
                 f"{path}: {what} has {hz:.4g} rows a second as the file says; allowed: "
                 f"{SLOWEST_HZ:g} to {FASTEST_HZ:g}. Give `rate_hz`, or copy the file again."
             )
-        holes = np.flatnonzero(np.diff(series.time_s) > GAP_S)
-        gaps = [(float(series.time_s[i]), float(series.time_s[i + 1])) for i in holes]
-        return Signal(series, hz, tuple(gaps))
+        return Signal(series, hz, holes(series.time_s))
     series = _without_doubled(path, what, series, say)
     try:
-        found = row_times(series.time_s, every_s=series.every_s)
+        found = row_times_among(series.time_s, series.among)
     except UnclearTimesError as error:
         if given_hz is None:
             raise DataError(
@@ -342,7 +336,7 @@ def _as_given(
 ) -> Signal:
     """Rows of a rate that their times do not tell; packets still tell what was lost."""
     try:
-        found = row_times(series.time_s, rate_hz=hz)
+        found = row_times_among(series.time_s, series.among, rate_hz=hz)
     except UnclearTimesError:
         say(f"{path.name}: {what} has {hz:g} rows a second as given; its times are not used.")
         time_s = series.time_s[0] + np.arange(len(series.time_s)) / hz

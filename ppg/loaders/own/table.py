@@ -227,20 +227,21 @@ class Table:
         try:
             return np.array([float(point(cell)) if cell else np.nan for cell in cells])
         except ValueError:
+            cells = ["" if (text := cell.strip()).lower() in _EMPTY else text for cell in cells]
             if words_are_empty and (words := self.words(name)):
-                cells = ["" if cell.strip() in words else cell for cell in cells]
-            if (numbers := _of_hex([cell.strip() for cell in cells])) is not None:
+                cells = ["" if cell in words else cell for cell in cells]
+            if (numbers := _of_hex(cells)) is not None:
                 return numbers
-            parts = [_WITH_UNIT.fullmatch(cell.strip()) for cell in cells]
-            known = [one for one, cell in zip(parts, cells, strict=True) if cell.strip()]
+            parts = [_WITH_UNIT.fullmatch(cell) for cell in cells]
+            known = [one for one, cell in zip(parts, cells, strict=True) if cell]
             if len({one and one[2].lower() for one in known}) == 1 and known[0]:
                 cells = [one[1] if one else "" for one in parts]
             return np.array([self._number(i, name, point(c)) for i, c in enumerate(cells)])
 
     def _number(self, row: int, name: str, cell: str) -> float:
-        text = cell.strip()
-        if text.lower() in _EMPTY:
+        if not cell:
             return float("nan")
+        text = cell
         if found := THOUSANDS.fullmatch(text):
             text = text.replace(found[1], "")
         elif self.decimal_comma and _POINTS.fullmatch(text):  # 51.234,5, its comma a point by now
@@ -255,11 +256,13 @@ class Table:
 
 
 def _of_hex(cells: list[str]) -> NDArray[np.float64] | None:
-    """`(rows,)` numbers in hexadecimal, with 0x or all of one length; None if they are others."""
+    """`(rows,)` numbers in hexadecimal, with 0x, or all of one length and not all decimal; None if
+    they are others."""
     found = [_HEX.fullmatch(cell) for cell in cells if cell]
     digits = {len(one[2]) for one in found if one}
     marked = all(one and one[1] for one in found)
-    if None in found or not (marked or (len(digits) == 1 and min(digits) >= _HEX_DIGITS)):
+    plain = len(digits) == 1 and min(digits) >= _HEX_DIGITS and not "".join(cells).isdigit()
+    if None in found or not (marked or plain):
         return None
     return np.array([float(int(cell, 16)) if cell else np.nan for cell in cells])
 

@@ -1,0 +1,145 @@
+"""Packets of a radio: samples that are missing in them, packets that came twice, and columns that
+are the samples of one.
+
+Rows of a packet share a time, or are stamped at once. Where a row has no value, its place counts;
+where a packet is sent again, it is stamped anew, and its rows would make all that follow late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppg.row_times import EVEN, FEWEST_PACKETS, TOGETHER, RowTimes, Times, holes, row_times
+
+FEW = 0.1  # rows of a grid that lack a value, at most,
+FEW_OF_PACKETS = 0.3  # and of packets
+SAME_S = 1e-6
+MOST_OFF = 0.5  # of a step from packet to packet, as a loss makes it
+TIE = 0.01
+FEWEST_ROWS = 4  # of a packet that is sent again,
+AGAIN = 0.2  # and of all rows, at most
+REMEMBERED = 3  # packets
+COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
+FOLLOWING = (0.3, 0.7)  # of the way from the row before to the row after, through one: about half
+
+Mask = NDArray[np.bool_]
+
+
+def in_packets(steps: Times) -> bool:
+    """Whether most steps from row to row are short beside the mean."""
+    return len(steps) > 0 and bool(np.median(steps) <= TOGETHER * steps.mean())
+
+
+def row_times_among(
+    stamp_s: Times, among: tuple[Times, Mask] | None, *, rate_hz: float | None = None
+) -> RowTimes:
+    """`row_times` of rows, among which those without a value hold their places.
+
+    Args:
+        stamp_s: `(rows,)`.
+        among: `(all rows,)` times of these rows and of those without a value, and which these are.
+        rate_hz: as there.
+
+    Raises:
+        UnclearTimesError: as there.
+    """
+    if among is None or (taken := _held(*among)) is None:
+        return row_times(stamp_s, rate_hz=rate_hz)
+    found = row_times(among[0][taken], rate_hz=rate_hz)
+    time_s = found.time_s[among[1][taken]]
+    return replace(found, time_s=time_s, gaps=holes(time_s))
+
+
+def _held(every_s: Times, whole: Mask) -> Mask | None:
+    """`(rows,)` which rows are a sensor's: those that have a value, and those without one that
+    hold a place among them; None if there are none, or others explain the times less well.
+    """
+    steps = np.diff(every_s)
+    if whole.all() or steps.min() < 0:
+        return None
+    if whole.mean() > 1 - FEW and steps.min() > EVEN[0] * np.median(steps):
+        return np.ones(len(whole), np.bool_)
+    known_s = every_s[whole]
+    within_s, mean_s = float(np.median(np.diff(known_s))), np.ptp(known_s) / len(known_s)
+    place = np.searchsorted(known_s, every_s).clip(1, len(known_s) - 1)
+    near_s = np.minimum(np.abs(every_s - known_s[place - 1]), np.abs(known_s[place] - every_s))
+    taken = whole | (near_s <= within_s + SAME_S)
+    few = (1 - FEW_OF_PACKETS) * taken.sum() < whole.sum() < taken.sum()
+    if not few or within_s > TOGETHER * mean_s:
+        return None
+    begins = np.flatnonzero(np.diff(known_s, prepend=-np.inf) > TOGETHER * mean_s)
+    if len(begins) < FEWEST_PACKETS:
+        return None
+
+    def uneven(row: NDArray[Any]) -> float:
+        each_s = np.diff(known_s[begins]) / np.diff(row[begins])
+        return float(np.minimum(np.abs(each_s / np.median(each_s) - 1), MOST_OFF).mean())
+
+    fits = uneven(taken.cumsum()[whole]) <= uneven(np.arange(len(known_s))) + TIE
+    return np.asarray(taken) if fits else None
+
+
+def sent_again(values: NDArray[Any], time_s: Times) -> Mask:
+    """`(rows,)` those of packets that came before, of the last ones, with an earlier time.
+
+    Where even half of a packet comes again and the rest does not, numbers are so few and so coarse
+    that they do so by themselves.
+
+    Args:
+        values: `(rows, columns)` of all signals.
+        time_s: `(rows,)` of rows in packets.
+    """
+    again = np.zeros(len(time_s), np.bool_)
+    steps_s = np.diff(time_s)
+    begins = np.flatnonzero(steps_s > TOGETHER * steps_s.mean()) + 1
+    edges = [0, *begins.tolist(), len(time_s)]
+    packets = [values[begin:end] for begin, end in pairwise(edges)]
+    for at, packet in enumerate(packets):
+        size = len(packet)
+        changes = (np.diff(packet, axis=0) != 0).any(axis=1).sum()
+        if size < FEWEST_ROWS or changes < size / 2:
+            continue
+        for other in packets[max(at - REMEMBERED, 0) : at]:
+            same = (other == packet).all(axis=1) if len(other) == size else np.zeros(1, np.bool_)
+            if same[: size // 2].all() and not same.all():
+                return np.zeros(len(time_s), np.bool_)
+            again[edges[at] : edges[at + 1]] |= same.all()
+    return again if again.mean() <= AGAIN else np.zeros(len(time_s), np.bool_)
+
+
+def rows_counted(values: Times) -> Times | None:
+    """`(rows,)` rows before each by a counter of rows, which may run over; None if it is none."""
+    whole = np.rint(values)
+    if not (np.abs(values - whole) < 1e-3).all() or len(values) < 2:
+        return None
+    range_of = 2 ** np.ceil(np.log2(max(whole.max(), 1) + 1))
+    if np.diff(whole).min() < 0 and whole.max() >= 0.98 * range_of:
+        whole = np.unwrap(whole, period=range_of)
+    steps = np.diff(whole)
+    return whole - whole[0] if steps.min() >= 1 and (steps == 1).mean() >= COUNTED else None
+
+
+def places(values: Times) -> Times | None:
+    """As `rows_counted`, also by a counter of packets, which is one in all rows of each."""
+    first = np.append(0, np.flatnonzero(np.diff(values) != 0) + 1)
+    sizes = np.diff(np.append(first, len(values)))
+    size = int(np.median(sizes))
+    place = rows_counted(values[first]) if (sizes == size).mean() >= COUNTED else None
+    if place is None:
+        return None
+    return np.repeat(size * place - first, sizes) + np.arange(len(values))
+
+
+def follow(values: NDArray[np.float64]) -> bool:
+    """Whether the columns of `(rows, columns)` are moments one after the other: from the first to
+    the last a row goes half of the way from the row before to the row after. Channels do not."""
+    mean = values.mean(axis=1)
+    way, through = mean[2:] - mean[:-2], values[1:-1, -1] - values[1:-1, 0]
+    way, through = way - way.mean(), through - through.mean()
+    slope = float(way @ through) / max(float(way @ way), 1e-30)
+    return FOLLOWING[0] < slope < FOLLOWING[1]
