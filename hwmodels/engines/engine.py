@@ -165,7 +165,7 @@ class Engine:
     """A runtime: kernels, overheads and memory rules.
 
     Attributes:
-        name, version: identity; another version is another engine.
+        name, title, version, date: identity; another version is another engine.
         cores: cores that it has a figure for.
         parts: prefixes of supported parts; empty is every part.
         cmsis_nn_scratch: kernels ask the arena for CMSIS-NN's scratch buffers.
@@ -180,7 +180,9 @@ class Engine:
     """
 
     name: str
+    title: str
     version: str
+    date: str
     kind: EngineKind
     cores: tuple[str, ...]
     parts: tuple[str, ...]

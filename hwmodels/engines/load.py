@@ -121,7 +121,9 @@ def read_engine(path: Path) -> Engine:
             errors[f"calibration {file.calibration.part}"] = file.calibration.mean_error
     return Engine(
         name=file.name,
+        title=file.title,
         version=file.version,
+        date=file.date,
         kind=file.kind,
         cores=file.cores,
         parts=file.parts,

@@ -42,7 +42,9 @@ def paper_engine() -> Engine:
     exact = Estimate.exact
     return Engine(
         name="paper-engine",
+        title="",
         version="1",
+        date="",
         kind="layers",
         cores=("Cortex-M7",),
         parts=(),
