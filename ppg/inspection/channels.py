@@ -8,7 +8,7 @@ the LED's current), spikes, zeros.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,7 +96,7 @@ def channel_warnings(recording: Recording) -> Iterator[tuple[str, str]]:
                 yield kind, f"{words} {half_s:.0f} s {message}"
     for index, channel in enumerate(recording.ppg.T):
         if np.ptp(channel) > 0:
-            for kind, text in sample_faults(channel, recording.ppg_hz):
+            for kind, text in sample_faults(channel, recording.ppg_hz, recording.gaps):
                 yield kind, f"PPG channel {index + 1} {text}"
 
 
@@ -260,8 +260,10 @@ def _against(recording: Recording, chosen: list[int], *, whole: bool) -> dict[in
     return {chosen[place]: lag_s for place, lag_s in found.items()}
 
 
-def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str, str]]:
-    """Zeros, steps and spikes of one channel, measured in sizes of its pulse."""
+def sample_faults(
+    channel: NDArray[np.float32], hz: float, gaps: Sequence[tuple[float, float]] = ()
+) -> Iterator[tuple[str, str]]:
+    """Zeros, steps and spikes of one channel, in sizes of its pulse; a line fills known `gaps`."""
     values = channel.astype(np.float64)
     if said := no_value_words(channel):
         yield "no value", said
@@ -297,20 +299,20 @@ def sample_faults(channel: NDArray[np.float32], hz: float) -> Iterator[tuple[str
             "cells empty, and they are gaps",
         )
         values = _filled(values, zero)
-    begin, still = _longest_still(values)
-    if still > STILL_S * hz and not zero[begin]:
-        yield (
-            "still",
-            f"stays at {values[begin]:.6g} for {still / hz:.1f} s from {begin / hz:.0f} s on, as "
-            "where the last sample is repeated: leave the cells empty, and they are a gap",
-        )
-    begin, straight = _longest_line(channel.astype(np.float64), round(STILL_S * hz), size)
-    if straight:
-        yield (
-            "still",
-            f"goes straight on for {straight / hz:.1f} s from {begin / hz:.0f} s on, as where a "
-            "hole was filled: leave the cells empty, and they are a gap",
-        )
+    known = channel.astype(np.float64)
+    for from_s, to_s in gaps:
+        known[round(from_s * hz) : round(to_s * hz) + 1] = np.nan
+    least = round(STILL_S * hz)
+    for what, how, (begin, rows) in (
+        ("stays at", "the last sample is repeated", _longest_still(values)),
+        ("goes straight on from", "a hole was filled", _longest_line(known, least, size)),
+    ):
+        if rows > least and not zero[begin]:
+            yield (
+                "still",
+                f"{what} {values[begin]:.6g} for {rows / hz:.1f} s from {begin / hz:.0f} s on, as "
+                f"where {how}: leave the cells empty, and they are a gap",
+            )
     steps, spikes = _jumps(values, hz, size)
     if steps >= FEWEST_JUMPS:
         yield (
@@ -357,9 +359,9 @@ def _longest_line(values: Samples, least: int, size: float) -> tuple[int, int]:
     """Where the longest straight line that is not level begins, and its length; 0 if that is below
     `least` or the pulse, of `size`, is near to rounding."""
     sizes = np.abs(np.diff(values))
-    coarse = float(np.spacing(np.float32(np.abs(values).max())))
+    coarse = float(np.spacing(np.float32(np.nanmax(np.abs(values)))))
     rounding = max(float(sizes[sizes > 0].min(initial=np.inf)), coarse)
-    bent = np.abs(np.diff(values, 2)) > 2 * rounding
+    bent = ~(np.abs(np.diff(values, 2)) <= 2 * rounding)
     edges = np.flatnonzero(np.diff(np.concatenate([[1], bent.astype(np.int8), [1]])))
     first = length = 0
     for begin, end in edges.reshape(-1, 2).tolist() if size > RESOLVED * rounding else ():

@@ -171,6 +171,8 @@ def test_a_channel_that_stays_where_it_was_or_goes_straight_on(
     assert ("still" in found) == (seconds > 2)
     if seconds > 2:
         assert f"for {seconds:.1f} s from 100 s on" in found["still"]
+    known = replace(_with(channel), gaps=((100.0, 100.0 + seconds),))
+    assert step == 0 or "still" not in dict(channel_warnings(known))
 
 
 @pytest.mark.parametrize(
