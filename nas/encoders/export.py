@@ -12,7 +12,6 @@ from nas.run.documents import read_document
 from ppgnas import __version__
 from ppgnas.errors import ExportError
 from ppgnas.files import sha256_of
-from ppgnas.parsing import refuse_idle
 
 
 def is_encoder(path: Path) -> bool:
@@ -39,10 +38,7 @@ def export_encoder(
         ExportError: a file is missing.
         RunError: the card is damaged.
     """
-    names = check_formats(formats)
-    if C not in names:
-        idle = prefix if prefix != PREFIX else None
-        refuse_idle(f"c alone has it, and `formats` is {','.join(names)}", prefix=idle)
+    names = check_formats(formats, prefix=prefix)
     card = read_document(folder / FILE, EncoderCard.from_json)
     contents: dict[str, bytes] = {}
     for name in names:

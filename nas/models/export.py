@@ -63,16 +63,8 @@ def export_files(
             network cannot be written in C for the run's board.
         GraphError: the network cannot stream.
     """
-    names = check_formats(formats)
     sensors = sensors or Sensors()
-    if C not in names:
-        refuse_idle(
-            f"c alone has it, and `formats` is {','.join(names)}",
-            mode=mode,
-            adapt=adapting,
-            prefix=prefix if prefix != PREFIX else None,
-            **sensors.stated,
-        )
+    names = check_formats(formats, mode=mode, adapt=adapting, prefix=prefix, **sensors.stated)
     card = model.card()
     if model.folder is None or card is None:
         raise ModelError(
@@ -100,11 +92,17 @@ def export_files(
     return write_files(contents, out, force=force, stale=[out / name for name in stale])
 
 
-def check_formats(formats: str | Sequence[str]) -> Sequence[str]:
+def check_formats(
+    formats: str | Sequence[str], *, prefix: str = PREFIX, **of_c: object
+) -> Sequence[str]:
     """Formats as they are called, from names or one text with commas.
+
+    Args:
+        prefix, of_c: what c alone has, by name.
 
     Raises:
         ModelError: one is unknown, empty or there twice.
+        OptionError: something of the C is said where no c is asked for.
     """
     text = formats if isinstance(formats, str) else ",".join(formats)
     names = listed("formats", text, ModelError, example="tflite,c")
@@ -113,6 +111,9 @@ def check_formats(formats: str | Sequence[str]) -> Sequence[str]:
             raise ModelError(
                 f"`formats` is {name!r}; allowed: {', '.join(FORMATS)}, or several with a comma"
             )
+    if C not in names:
+        said = {**of_c, "prefix": prefix if prefix != PREFIX else None}
+        refuse_idle(f"c alone has it, and `formats` is {','.join(names)}", **said)
     return names
 
 

@@ -10,7 +10,6 @@ from nas.models.export import FILES, C, check_formats, write_files
 from nas.models.names import Model
 from ppgnas import __version__
 from ppgnas.files import content_of, sha256_of
-from ppgnas.parsing import refuse_idle
 
 
 def export_foreign(
@@ -33,10 +32,7 @@ def export_foreign(
     """
     from deploy import onnx_export
 
-    names = check_formats(formats)
-    if C not in names:
-        idle = prefix if prefix != PREFIX else None
-        refuse_idle(f"c alone has it, and `formats` is {','.join(names)}", prefix=idle)
+    names = check_formats(formats, prefix=prefix)
     contents: dict[str, bytes] = {}
     for name in names:
         if name == C:

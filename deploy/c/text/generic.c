@@ -221,15 +221,21 @@ PPG_INLINE int32_t reciprocal(int32_t a)
     return x >= 1 << 30 ? INT32_MAX : x * 2;
 }
 
+PPG_INLINE int largest_of(const int8_t *from, int channels)
+{
+    int best = from[0];
+    for (int c = 1; c < channels; c++) {
+        best = from[c] > best ? from[c] : best;
+    }
+    return best;
+}
+
 /* `exponentials` of the distance from the largest input; fewer than 4096 channels. */
 PPG_INLINE void plain_softmax(const int8_t *from, int8_t *to, int rows, int channels,
                               const int32_t *exponentials)
 {
     for (int row = 0; row < rows; row++) {
-        int best = from[0];
-        for (int c = 1; c < channels; c++) {
-            best = from[c] > best ? from[c] : best;
-        }
+        const int best = largest_of(from, channels);
         uint32_t total = 0;
         for (int c = 0; c < channels; c++) {
             total += (uint32_t)over_power(exponentials[best - from[c]], 12);
@@ -289,10 +295,7 @@ PPG_INLINE void plain_log_softmax(const int8_t *from, int8_t *to, int rows, int 
                                   int farthest, int64_t factor)
 {
     for (int row = 0; row < rows; row++) {
-        int best = from[0];
-        for (int c = 1; c < channels; c++) {
-            best = from[c] > best ? from[c] : best;
-        }
+        const int best = largest_of(from, channels);
         int32_t total = 0;
         for (int c = 0; c < channels; c++) {
             total += over_power(exponentials[best - from[c]], 12);
