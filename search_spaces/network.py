@@ -54,7 +54,7 @@ class Network(nn.Module):
             shape = weight_shape(conv)
             bound = math.sqrt(2 / (shape[1] * shape[2]))
             self.weights[key(conv.name)] = nn.Parameter(torch.randn(shape) * bound)
-            self.norms[key(conv.name)] = nn.BatchNorm2d(
+            self.norms[key(conv.name)] = nn.BatchNorm1d(
                 conv.outputs, eps=NORM_EPS, momentum=NORM_MOMENTUM
             )
         self.head = nn.Linear(self.plan.features, self.plan.coarse)
@@ -76,9 +76,9 @@ class Network(nn.Module):
         seen = steps[-self.plan.time :].permute(1, 2, 0)
         return run_head(self.plan, steps, self._head()), seen
 
-    def _convolve(self, x: Tensor, conv: Conv) -> Tensor:
+    def _convolve(self, x: Tensor, conv: Conv, batch: int) -> Tensor:
         name = key(conv.name)
-        value: Tensor = self.norms[name](causal_conv(x, self.weights[name], conv))
+        value: Tensor = self.norms[name](causal_conv(x, self.weights[name], conv, batch))
         return value
 
     def _head(self) -> Head:
@@ -88,7 +88,7 @@ class Network(nn.Module):
     def folded(self, conv: Conv) -> tuple[Tensor, Tensor]:
         """Weight `(outputs, inputs / groups, kernel)` and bias, normalisation folded in."""
         norm = self.norms[key(conv.name)]
-        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(norm, nn.BatchNorm1d)
         assert norm.running_var is not None and norm.running_mean is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         weight = self.weights[key(conv.name)] * scale[:, None, None]

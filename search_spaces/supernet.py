@@ -218,8 +218,8 @@ class Supernet(nn.Module):
             `(batch, classes)`; of a whole signal `(readings, classes)`.
         """
 
-        def convolve(value: Tensor, conv: Conv) -> Tensor:
-            value = causal_conv(value, self.weight(conv, arch), conv)
+        def convolve(value: Tensor, conv: Conv, batch: int) -> Tensor:
+            value = causal_conv(value, self.weight(conv, arch), conv, batch)
             moments = None if statistics is None else statistics[conv.name]
             return self._normalise(value, conv, arch, moments)
 
@@ -265,16 +265,16 @@ class Supernet(nn.Module):
         what = plan(arch)
         sums: dict[str, Tensor] = {}
         count = 0
-        for batch in batches:
+        for x in batches:
             count += 1
 
-            def convolve(value: Tensor, conv: Conv) -> Tensor:
-                value = causal_conv(value, self.weight(conv, arch), conv)
-                variance, mean = torch.var_mean(value, dim=(0, 2, 3), correction=0)
+            def convolve(value: Tensor, conv: Conv, batch: int) -> Tensor:
+                value = causal_conv(value, self.weight(conv, arch), conv, batch)
+                variance, mean = torch.var_mean(value, dim=0, correction=0)
                 sums[conv.name] = sums.get(conv.name, 0) + torch.stack([mean, variance])
                 return self._normalise(value, conv, arch, (mean, variance))
 
-            run_network(what, batch, convolve, self._head(arch))
+            run_network(what, x, convolve, self._head(arch))
         if count == 0:
             raise ValueError("recalibrate needs at least one batch")
         return {name: (mean / count, var / count) for name, (mean, var) in sums.items()}
@@ -287,7 +287,7 @@ class Supernet(nn.Module):
             name, own = _variant(conv.name, arch), key(conv.name)
             network.weights[own].copy_(self.weight(conv, arch))
             norm = network.norms[own]
-            assert isinstance(norm, nn.BatchNorm2d)
+            assert isinstance(norm, nn.BatchNorm1d)
             assert norm.running_mean is not None and norm.running_var is not None
             norm.weight.copy_(self.gains[name][: conv.outputs])
             norm.bias.copy_(self.shifts[name][: conv.outputs])
