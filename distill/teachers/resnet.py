@@ -94,8 +94,8 @@ class Residual(nn.Module):
         self.shortcut = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        value = F.relu(self.first_norm(self.first(x)))
-        return F.relu(self.second_norm(self.second(value)) + self.shortcut(x))
+        value = F.relu_(self.first_norm(self.first(x)))
+        return F.relu_(self.second_norm(self.second(value)).add_(self.shortcut(x)))
 
 
 class _Bottleneck(nn.Module):

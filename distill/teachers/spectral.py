@@ -85,7 +85,7 @@ class SpectralTeacher(Teacher):
         with torch.autocast("cuda", enabled=False):  # powers span more than bfloat16 resolves
             spectra = self.spectra(x.float())
         value = spectra[:, :, None].contiguous(memory_format=torch.channels_last)
-        value = F.relu(self.stem_norm(self.stem(value)))
+        value = F.relu_(self.stem_norm(self.stem(value)))
         for index, block in enumerate(self.blocks):
             value = block(value)
             if index == len(self.blocks) // 2:  # what the whole window is like
