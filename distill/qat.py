@@ -113,7 +113,7 @@ class QatNetwork(nn.Module):
         if not self.quantising:
             return x
         scale, zero_point = activation_scale(*self.ranges[name])
-        quantised: Tensor = _FakeQuantise.apply(x, scale, zero_point)
+        quantised: Tensor = FakeQuantise.apply(x, scale, zero_point)  # type: ignore[no-untyped-call]
         return quantised
 
     def _follow(self, name: str, x: Tensor) -> None:
@@ -145,7 +145,7 @@ class QatNetwork(nn.Module):
         return quantize(graph, floats, activations)
 
 
-class _FakeQuantise(torch.autograd.Function):
+class FakeQuantise(torch.autograd.Function):
     """`torch.fake_quantize_per_tensor_affine` to int8, whose kernel takes ten times as long."""
 
     @staticmethod

@@ -4,7 +4,7 @@ The network, the supernet and the quantisation-aware network differ only in wher
 convolution's weights and normalisation come from, so they pass that in and share the rest.
 
 Shapes: signals enter as `(batch, channels, time)`; inside they are `(time * batch, channels)`, and
-`(1, channels, time/d, d * batch)`, channels last in memory, for a filter of dilation d. Time stands
+`(1, channels, time/d, d * batch)`, channels last in memory, for a filter of dilation d. Time is
 outermost because torch's gradients of a depthwise filter take two to five times as long along the
 innermost axis, and far longer with dilation.
 """

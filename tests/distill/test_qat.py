@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deploy.integers import reference
-from distill.qat import QatNetwork, activation_scale, shared_scale_sources
+from distill.qat import FakeQuantise, QatNetwork, activation_scale, shared_scale_sources
 from search_spaces.lower import lower
 from search_spaces.network import Network
 from search_spaces.space import SearchSpace
@@ -31,6 +31,22 @@ def test_shared_scales_come_from_where_values_are_made() -> None:
     assert sources["pool"] not in sources
     writes = {layer.output for layer in graph.layers if layer.op not in ("pad", "reshape")}
     assert set(sources.values()) <= writes | {"input"}
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.0213, -128), (0.05, 3), (0.011, 127)])
+def test_fake_quantisation_is_that_of_torch(scale: float, zero_point: int) -> None:
+    x, back = (torch.randn(5000, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    x[:3] = scale * torch.tensor([0.5, 1.5, -2.5])  # halves go to the even one
+    found = []
+    for quantised in (
+        lambda x: torch.fake_quantize_per_tensor_affine(x, scale, zero_point, -128, 127),
+        lambda x: FakeQuantise.apply(x, scale, zero_point),
+    ):
+        own = (2 * x).requires_grad_()
+        values = quantised(own)
+        values.backward(back)
+        found.append((values, own.grad))
+    assert all(map(torch.equal, *found))
 
 
 @pytest.mark.parametrize("seed", range(6))

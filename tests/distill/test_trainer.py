@@ -133,11 +133,11 @@ def test_network_folds_its_normalisation() -> None:
     network.eval()
     conv = network.plan.stem
     weight, bias = network.folded(conv)
-    x = torch.randn(256, 4, 1, 2)  # (time, channels, 1, batch)
+    x = torch.randn(256 * 2, 4)  # (time * batch, channels)
     from search_spaces.blocks import causal_conv
 
     torch.testing.assert_close(
-        causal_conv(x, weight, conv, bias), network._convolve(x, conv), rtol=1e-4, atol=1e-5
+        causal_conv(x, weight, conv, 2, bias), network._convolve(x, conv, 2), rtol=1e-4, atol=1e-5
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwmodels.graph import Graph
 from search_spaces.arch import Arch
-from search_spaces.blocks import linear_upsample, run_network, upsample
+from search_spaces.blocks import linear_upsample, run_network, run_trunk, upsample
 from search_spaces.lower import lower, stored_weight
 from search_spaces.network import Network
 from search_spaces.plan import plan
@@ -170,23 +170,14 @@ def test_networks_are_causal(supernets: dict[str, Supernet]) -> None:
             supernets["default"].recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)]),
         )
         what = plan(arch)
-        last: dict[str, torch.Tensor] = {}
-
-        def tap(name: str, x: torch.Tensor, last: dict[str, torch.Tensor] = last) -> torch.Tensor:
-            if x.ndim == 4:
-                last["value"] = x.squeeze(2).permute(2, 0, 1)  # (batch, time, channels)
-            return x
-
         x = torch.randn(1, arch.channels, arch.samples)
         later = x.clone()
         later[..., arch.samples // 2 :] += 1
         with torch.no_grad():
-            run_network(what, x, network._convolve, network._head(), tap)
-            before = last["value"]
-            run_network(what, later, network._convolve, network._head(), tap)
+            before, after = (run_trunk(what, each, network._convolve) for each in (x, later))
         half = what.time // 2
-        torch.testing.assert_close(last["value"][:, :half], before[:, :half])
-        assert not torch.allclose(last["value"][:, half:], before[:, half:])
+        torch.testing.assert_close(after[:half], before[:half])
+        assert not torch.allclose(after[half:], before[half:])
 
 
 def test_recalibration_changes_no_shared_weight(supernets: dict[str, Supernet]) -> None:

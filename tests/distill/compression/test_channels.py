@@ -37,7 +37,7 @@ def trained(arch: Arch) -> Network:
     """Weights and statistics as after a training."""
     network = Network(arch)
     for norm in network.norms.values():
-        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(norm, nn.BatchNorm1d)
         nn.init.uniform_(norm.weight, 0.5, 1.5)
         nn.init.normal_(norm.bias)
     for _ in range(3):
@@ -81,7 +81,7 @@ def test_channels_of_zeros_can_leave(seed: int) -> None:
             group = groups.writes[conv.name]
             gone = [n for n in range(conv.outputs) if n not in kept[group].tolist()]
             norm = network.norms[key(conv.name)]
-            assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None
+            assert isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None
             network.weights[key(conv.name)][gone] = 0
             norm.bias[gone] = 0
             norm.running_mean[gone] = 0
