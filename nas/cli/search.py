@@ -234,7 +234,8 @@ def as_text(run: RunDir) -> str:
     from nas.report.sections.verdict import cautions_of
     from nas.run.units import format_bytes, format_duration
 
-    document, candidates = run.document(), run.candidates()
+    whole = load_run(run.path)
+    document, candidates = whole.document, whole.search or run.candidates()
     rows = [
         (
             f"{run.path}:{number}",
@@ -249,7 +250,6 @@ def as_text(run: RunDir) -> str:
         for number, card in _cards(run)
     ]
     order = order_of(dict(_cards(run)))
-    whole = load_run(run.path)
     choice = choose(whole)
     told = [floor_words(whole), order.sentence if order else ""]
     if choice is not None:

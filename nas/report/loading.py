@@ -197,12 +197,12 @@ def _finalists(run: RunDir) -> tuple[list[Finalist], list[str]]:
     return finalists, notes
 
 
-def _gone(run: RunDir) -> str:
+def _gone(run: RunDir, search: Candidates | None) -> str:
     """Which finalists are not there; those of an unfinished run where it has none yet."""
     numbers = run.finalists()
     if not run.finished:
         return "" if numbers else "No finalist is finished yet"
-    rows = run.candidates().candidates if run.candidates_json.is_file() else ()
+    rows = () if search is None else search.candidates
     gone = sorted({c.finalist for c in rows if c.finalist is not None} - set(numbers))
     if not numbers:
         return f"{run.front.name}/ holds no finalist"
@@ -223,7 +223,7 @@ def load_run(run: Path) -> RunData:
     search = directory.candidates() if directory.candidates_json.is_file() else None
     notes = [] if search else ["The search has not written its candidates yet."]
     finalists, more = _finalists(directory)
-    if gone := _gone(directory):
+    if gone := _gone(directory, search):
         more.append(f"{gone}: {directory.incomplete}.")
     baselines = read_rows(run, BASELINES, BaselineRow)
     steps = steps_in_time(run)
