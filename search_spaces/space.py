@@ -43,6 +43,7 @@ Choice = bool | int | str
 # Choices before the stages and after them, by their names in `Arch`.
 _FRONT = ("acceleration", "rate_hz", "stem_width", "stem_kernel")
 _END = ("pooling", "head_width", "head_spacing")
+_IN_STAGES = tuple(each.name for each in fields(StageSpace))
 _ALLOWED: dict[str, Collection[Choice]] = {
     "acceleration": (False, True),
     "rate_hz": RATES_HZ,
@@ -179,7 +180,7 @@ class SearchSpace:
             )
         return replace(self, acceleration=(acceleration,))
 
-    @property
+    @cached_property
     def task(self) -> Task:
         """What networks read, of the longest window, how often, and what they answer with."""
         return Task(max(self.window_s), self.stride_s, self.lowest_bpm, self.highest_bpm)
@@ -257,8 +258,8 @@ class SearchSpace:
         """Every choice by the name under which Optuna sees it."""
         named: dict[str, tuple[Any, ...]] = {name: getattr(self, name) for name in _FRONT}
         for number, stage in enumerate(self.stages):
-            for item in fields(StageSpace):
-                named[f"stage{number}.{item.name}"] = getattr(stage, item.name)
+            for choice in _IN_STAGES:
+                named[f"stage{number}.{choice}"] = getattr(stage, choice)
         several = {"pool_s": bool(self.pool_s), _WINDOW: len(self.window_s) > 1}
         end = (*_END, *(name for name, chosen in several.items() if chosen))
         return named | {name: getattr(self, name) for name in end}
@@ -270,9 +271,7 @@ class SearchSpace:
     def _chosen(self, choices: Mapping[str, Choice]) -> Arch:
         stages = []
         for number in range(len(self.stages)):
-            of_stage: Any = {
-                f.name: choices[f"stage{number}.{f.name}"] for f in fields(StageSpace)
-            }
+            of_stage: Any = {name: choices[f"stage{number}.{name}"] for name in _IN_STAGES}
             stages.append(StageArch(**of_stage))
         others: Any = {
             name: choices[name] for name in self.dimensions if not name.startswith("stage")
@@ -295,8 +294,8 @@ class SearchSpace:
             name: getattr(arch, name) for name in self.dimensions if not name.startswith("stage")
         }
         for number, stage in enumerate(arch.stages):
-            for item in fields(StageSpace):
-                name, value = f"stage{number}.{item.name}", getattr(stage, item.name)
+            for choice in _IN_STAGES:
+                name, value = f"stage{number}.{choice}", getattr(stage, choice)
                 allowed = self.dimensions[name]
                 choices[name] = value if value in allowed else allowed[0]
         return choices

@@ -49,7 +49,8 @@ def clamped(arch: Arch, *, streams: bool = False) -> Arch:
     for stage in arch.stages:
         stage, width, time = canonical_stage(stage, width, time, arch.task.blocks * streams)
         stages.append(stage)
-    return replace(arch, stages=tuple(stages))
+    acts = tuple(stages)
+    return arch if acts == arch.stages else replace(arch, stages=acts)
 
 
 def near_spacing(spacing: int, classes: int) -> int:
@@ -96,7 +97,8 @@ def canonical_stage(
     )
     if stride > 1 and stage.depth == 1:
         dilation = 1  # the only block carries the stride, and strided layers are undilated
-    acts = replace(stage, stride=stride, dilation=dilation, residual=residual)
+    ends = stage.expansion, stride, residual, stage.inner
+    acts = StageArch(stage.depth, stage.width, stage.kernel, dilation, *ends)
     return acts, stage.width, time
 
 
