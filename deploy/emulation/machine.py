@@ -67,27 +67,33 @@ class CallRecord:
 
 
 class _Runs:
-    """Counts the runs of one call."""
+    """Counts the runs of one call.
+
+    A run is one number here, size above address: that is counted faster than a pair.
+    """
 
     def __init__(self, image: Image, shared: tuple[str, ...]) -> None:
         self._image: Image = weakref.proxy(image)
         self._shared = shared
         self._is_shared: dict[int, bool] = {}
-        self._edges: dict[Edge, int] = {}
-        self._previous, self._caller = OUTSIDE, 0
+        self._edges: dict[tuple[int, int, int], int] = {}
+        self._previous, self._caller = 0, 0
 
     def take(self) -> Mapping[Edge, int]:
         """How often each pair was entered since the call before this one."""
         taken, self._edges = self._edges, {}
-        self._previous, self._caller = OUTSIDE, 0
-        return taken
+        self._previous, self._caller = 0, 0
+        return {
+            (_block(before), _block(entered), caller): times
+            for (before, entered, caller), times in taken.items()
+        }
 
     def enter(self, core: object, address: int, size: int, data: object) -> None:
         """A hook of unicorn."""
-        entered = (address, size)
-        shared = self._shares(address)
+        entered = size << 32 | address
+        shared = self._shared and self._shares(address)
         if shared and not self._caller:
-            caller = self._image.function_at(self._previous[0])
+            caller = self._image.function_at(_block(self._previous)[0])
             self._caller = caller.address if caller is not None else 0
         edge = (self._previous, entered, self._caller)
         self._edges[edge] = self._edges.get(edge, 0) + 1
@@ -100,6 +106,10 @@ class _Runs:
             found = self._image.function_at(address)
             self._is_shared[address] = found is not None and found.name.startswith(self._shared)
         return self._is_shared[address]
+
+
+def _block(run: int) -> Block:
+    return run & 0xFFFFFFFF, run >> 32
 
 
 class Machine:

@@ -132,20 +132,21 @@ def test_memory_that_was_never_reset_has_the_head_of_the_factory(kind: Kind, bui
 @pytest.mark.parametrize("kind", ["low-rank", "scale-bias"])
 def test_on_an_emulated_cortex_m7(kind: Kind, tmp_path: Path, arm: Compiler) -> None:
     head = head_of(random_net(SPACED))
-    features, labels = windows_of_wearer(head, 40)
-    sources = written(head, kind, tmp_path, windows=40)
+    count = FEWEST_WINDOWS
+    features, labels = windows_of_wearer(head, count)
+    sources = written(head, kind, tmp_path, windows=count)
     keep = ("begin", "fit", "read_at", "state", "sizes")
     image = arm.build(sources, tmp_path / "adapt.elf", keep=keep, include=[tmp_path])
     emulator = Emulator(image)
     emulator.call("begin")
     change = change_of(kind, head)
     cells = head.weights.size
-    places = np.cumsum([4 * sum(change.sizes), 4 * head.outputs, -(-cells // 4) * 4, 40 * 20])
-    size = memory_of(head, change, windows=40)
+    sizes = [4 * sum(change.sizes), 4 * head.outputs, -(-cells // 4) * 4, count * head.features]
+    places = np.cumsum([*sizes, 2 * count + 2])
+    size = memory_of(head, change, windows=count)
     filled = bytearray(emulator.machine.read("state", size.total - size.step))
     filled[places[2] : places[3]] = features.tobytes()
-    filled[places[3] : places[3] + 80] = labels.astype(np.uint16).tobytes()
-    filled[places[3] + 80 : places[3] + 82] = np.uint16(40).tobytes()
+    filled[places[3] : places[4]] = np.append(labels, count).astype(np.uint16).tobytes()
     seen = emulator.call("fit", {"state": bytes(filled)}, outputs={"state": len(filled)})
     kept, own, biases, logits = expected(head, kind, features, labels)
     assert seen.result == kept
@@ -157,5 +158,5 @@ def test_on_an_emulated_cortex_m7(kind: Kind, tmp_path: Path, arm: Compiler) -> 
     one = emulator.call("read_at", arguments=[7], outputs={"logits": 180})
     np.testing.assert_array_equal(np.frombuffer(one.outputs["logits"], np.int8), logits[7])
     assert seen.stack_bytes < 512
-    foretold = effort_of(head, kind, windows=40)
+    foretold = effort_of(head, kind, windows=count)
     assert 0.7 < seen.cycles / foretold.cycles < 1.6
