@@ -159,7 +159,8 @@ class Arch:
         A head without spacing, a pool over the whole window, inner channels without a number and
         what is usual of the task are left out, as ids of before they existed stay what they were.
         """
-        document = asdict(self)
+        document = _values(self)
+        document["stages"] = tuple(map(_values, self.stages))
         if self.pool_s == self.window_s:
             del document["pool_s"]
         for name in _TASK:
@@ -198,6 +199,11 @@ class Arch:
                 if each.name != "stages" and type(value).__name__ != each.type:
                     raise SpaceError(f"arch: {each.name} is {value!r}; allowed: {each.type}")
         return arch
+
+
+def _values(part: Arch | StageArch) -> dict[str, Any]:
+    """As `asdict`, which copies what cannot change."""
+    return {each.name: getattr(part, each.name) for each in fields(part)}
 
 
 @lru_cache(maxsize=1024)  # of a candidate it is asked for several times in a row

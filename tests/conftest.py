@@ -8,6 +8,8 @@ of them is, and processes that tests start inherit them.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from multiprocessing import forkserver
 
 from hypothesis import settings
 
@@ -16,3 +18,15 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 settings.register_profile("ppgnas", deadline=None)
 settings.load_profile("ppgnas")
+
+COPIED = ("torch", "scipy.special", "distill.finalist", "nas.explore.shared", "distributed",
+          "alembic", "sqlalchemy.dialects.postgresql.psycopg", "pytest")  # fmt: skip
+preload = forkserver.set_forkserver_preload
+
+
+def preload_all(names: Sequence[str]) -> None:
+    """Processes of all tests are copies of one, which has imported what any of them needs."""
+    preload([*dict.fromkeys([*names, *COPIED])])
+
+
+forkserver.set_forkserver_preload = preload_all

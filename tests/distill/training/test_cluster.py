@@ -30,8 +30,7 @@ def cluster() -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    # Workers are copies of what has imported all that they need.
-    new_processes().set_forkserver_preload(["torch", "distributed"])
+    new_processes()  # says of what workers are copies
     forkserver.ensure_running()
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -21,6 +20,7 @@ import pytest
 from optuna.trial import TrialState
 
 from distill.training.effort import EFFORTS
+from distill.training.jobs import new_processes
 from hwmodels.costs import Costs
 from nas.explore.problem import Problem
 from nas.explore.shared import RETRIES, Database, check_storage, hidden, opened
@@ -121,8 +121,7 @@ def test_of_four_workers_one_is_killed_and_nothing_is_lost_or_told_twice(
     leading: Leading, tmp_path: Path
 ) -> None:
     database, archs = leading("four", lost_s=4), networks(NETWORKS)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nas.explore.shared"])
+    context = new_processes()
     worker = leading("four", leads=False, lost_s=4)
     workers = [
         context.Process(target=take_part, args=(worker, tmp_path, 0.3), daemon=True)
@@ -164,8 +163,7 @@ def test_machines_that_begin_at_once_share_an_empty_database(url: str) -> None:
     alone = {"isolation_level": "AUTOCOMMIT", "poolclass": sqlalchemy.NullPool}
     with sqlalchemy.create_engine(url, **alone).connect() as connection:
         connection.execute(sqlalchemy.text("CREATE DATABASE empty"))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nas.explore.shared"])
+    context = new_processes()
     together = context.Barrier(WORKERS)
     machines = [context.Process(target=begin, args=(empty, together)) for _ in range(WORKERS)]
     for machine in machines:

@@ -150,10 +150,10 @@ total = 1410.0
 def make_run(
     path: Path,
     *,
-    candidates: int = 300,
+    candidates: int = 150,
     finalists: int = 6,
     people: int = 12,
-    windows: int = 500,
+    windows: int = 200,
     synthetic: bool = False,
     calibrated: bool = True,
     names: tuple[str, ...] = (),

@@ -17,7 +17,7 @@ from tests.nas.report.report_run import make_run
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("figures") / "run"
-    make_run(folder, people=4, windows=30)
+    make_run(folder, candidates=60, finalists=3, people=4, windows=30)
     return folder
 
 

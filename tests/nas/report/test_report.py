@@ -235,7 +235,7 @@ def test_what_is_not_there_yet_is_named(tmp_path: Path) -> None:
 def test_finalists_that_were_deleted_are_not_awaited(
     tmp_path: Path, deleted: str, said: str
 ) -> None:
-    run = make_run(tmp_path / "run", finalists=3)
+    run = make_run(tmp_path / "run", candidates=40, finalists=3, people=3, windows=10)
     RunDir(run).finish()
     assert not any("came to its end" in note for note in load_run(run).notes)
     for folder in run.glob(deleted):
