@@ -14,6 +14,7 @@ import pytest
 
 from deploy.c.project import EXAMPLE_FILES, FILLED_FILES, PLAIN_FILES, Project, project
 from deploy.emulation.host import HostCompiler
+from deploy.emulation.toolchain import zig_environment
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
 from deploy.integers.quantized import QuantizedNet
@@ -51,12 +52,12 @@ def make(folder: Path, *words: str) -> str:
     program = shutil.which("make")
     if program is None:
         pytest.skip("no make on the PATH")
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "MAKEFLAGS": ""}
+    # Where zig's runtime library is built already.
+    caches = zig_environment(folder / "zig")
+    env |= {name: value for name, value in caches.items() if name.startswith("ZIG_")}
     done = subprocess.run(
-        [program, *words],
-        cwd=folder / "example",
-        capture_output=True,
-        text=True,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "MAKEFLAGS": ""},
+        [program, *words], cwd=folder / "example", capture_output=True, text=True, env=env
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "warning" not in done.stderr

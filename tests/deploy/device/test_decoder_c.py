@@ -192,8 +192,7 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("name", ["none", "clip", "hmm"])
-@pytest.mark.parametrize("rate_hz", [25, 32])
+@pytest.mark.parametrize(("name", "rate_hz"), [("none", 25), ("clip", 32), ("hmm", 25)])
 def test_sanitizers_find_nothing(
     host: HostCompiler, tmp_path: Path, name: str, rate_hz: int
 ) -> None:

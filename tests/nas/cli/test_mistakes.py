@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import nas.search
+from distill.training.jobs import new_processes
+from nas.cli.main import main
 from nas.run.folder import RunDir
-from tests.nas.cli.leaving import ROOT, leave, search_words
+from tests.nas.cli.leaving import leave, search_words
+from tests.nas.fakes import FakeTrainer
 
 
 @pytest.mark.parametrize(
@@ -136,32 +139,26 @@ def test_a_full_disk_is_one_message(
     assert said in capsys.readouterr().err
 
 
-INTERRUPTED = """
-import sys
-from functools import partial
-import nas.search
-from nas.cli.main import main
-from tests.nas.fakes import FakeTrainer
-nas.search.search = partial(nas.search.search, make_trainer=partial(FakeTrainer, delay_s=0.2))
-main(sys.argv[1:])
-"""
+def interrupted(words: list[str], printed: Path) -> None:
+    """A slow search, in a process of its own."""
+    nas.search.search = partial(nas.search.search, make_trainer=partial(FakeTrainer, delay_s=0.2))
+    sys.stderr = printed.open("w", buffering=1)
+    main(words)
 
 
 def test_an_interrupt_says_how_to_go_on(people: Path, tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, *search_words(people, "--out", str(run.path))],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    run, told = RunDir(tmp_path / "run"), tmp_path / "told"
+    words = search_words(people, "--out", str(run.path))
+    process = new_processes().Process(target=interrupted, args=(words, told))
+    process.start()
     deadline_s = time.monotonic() + 600
     while not run.study.exists():
-        assert process.poll() is None
+        assert process.is_alive()
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)  # Ctrl-C: nas/run/job/test_interrupt.py
-    _, printed = process.communicate(timeout=600)
-    assert process.returncode == 130
+    process.terminate()  # Ctrl-C: nas/run/job/test_interrupt.py
+    process.join(600)
+    printed = told.read_text()
+    assert process.exitcode == 130
     assert f"Continue with: ppgnas search --out {run.path} --resume" in printed
     assert "Traceback" not in printed

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -147,17 +145,3 @@ def test_a_mistake_is_one_message(
     printed = capsys.readouterr().err
     assert message in printed and "Traceback" not in printed
     assert not (tmp_path / "out").exists()
-
-
-def test_torch_waits_until_something_is_measured(tmp_path: Path) -> None:
-    script = (
-        "import sys\n"
-        "from nas.cli.main import main\n"
-        "try:\n"
-        f"    main(['bench', 'ranking', '--data', {str(tmp_path)!r}])\n"
-        "except SystemExit as left:\n"
-        "    assert left.code == 2\n"
-        "assert 'nas.bench.ranking.run' in sys.modules\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
