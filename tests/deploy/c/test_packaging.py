@@ -85,7 +85,7 @@ def test_two_models_link_into_one_image(tmp_path: Path, host: HostCompiler) -> N
     (tmp_path / "main.c").write_text(main)
     objects = [first / "model.c", second / "wrist_two_model.c", *checks, tmp_path / "main.c"]
     program = host.build_program(
-        objects, tmp_path / "both", include=[], sanitize=False, flags=[f"-I{tmp_path}"]
+        objects, tmp_path / "both", include=[tmp_path], sanitize=False, optimise="-O0"
     )
     call(program)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import nas.search
-from tests.nas.fakes import FakeTrainer, write_people
+from tests.nas.fakes import FakeTrainer, few_drawn, write_people
 
 
 @pytest.fixture
@@ -17,6 +18,8 @@ def people(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fake_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     search = partial(nas.search.search, make_trainer=FakeTrainer)
     monkeypatch.setattr(nas.search, "search", search)
+    with few_drawn():
+        yield

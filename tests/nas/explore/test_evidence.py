@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from search_spaces.arch import Arch
 from search_spaces.figures import figures_matrix
 from search_spaces.nearest import nearest, neighbours
 from search_spaces.space import SearchSpace
-from tests.nas.fakes import FakeTrainer, fake_mae
+from tests.nas.fakes import FakeTrainer, fake_mae, few_drawn
 
 TARGET = load_target("stm32h743", "tflm-cmsis-nn")
 TINY = SearchSpace.preset("tiny")
@@ -77,6 +77,12 @@ class Explored:
     one: Explorer
     calls: list[str]
     candidates: list[Candidate]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    with few_drawn():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +214,7 @@ def test_whole_trainings_move_what_is_foretold(explored: Explored) -> None:
 
 def test_drawn_networks_are_different_and_fit(explored: Explored) -> None:
     drawn = explored.one.drawn
-    assert drawn[0] == PROBED.start and len(drawn) == len(set(drawn)) > 100
+    assert drawn[0] == PROBED.start and len(drawn) == len(set(drawn)) > 50
     assert all(fits(arch) for arch in drawn)
 
 

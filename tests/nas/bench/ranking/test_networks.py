@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.bench.ranking.networks import PAIRED, bench_networks
+from nas.bench.ranking.networks import PAIRED, Pair, bench_networks
 from ppgnas.errors import NothingFitsError
 from search_spaces.arch import Arch
 from search_spaces.lower import lower
@@ -20,8 +20,13 @@ def accept(arch: Arch) -> bool:
 
 
 @pytest.fixture(scope="module")
-def chosen() -> list[Arch]:
-    return bench_networks(SPACE, accept, count=52, seed=0)[0]
+def both() -> tuple[list[Arch], list[Pair]]:
+    return bench_networks(SPACE, accept, count=52, seed=0)
+
+
+@pytest.fixture
+def chosen(both: tuple[list[Arch], list[Pair]]) -> list[Arch]:
+    return both[0]
 
 
 def test_enough_different_ones_and_all_fit(chosen: list[Arch]) -> None:
@@ -39,8 +44,8 @@ def test_every_class_of_sizes_has_some(chosen: list[Arch]) -> None:
     assert {arch.rate_hz for arch in chosen} == set(SPACE.rate_hz)
 
 
-def test_each_pair_differs_in_its_dimension_alone() -> None:
-    archs, pairs = bench_networks(SPACE, accept, count=52, seed=0)
+def test_each_pair_differs_in_its_dimension_alone(both: tuple[list[Arch], list[Pair]]) -> None:
+    archs, pairs = both
     assert [pair.dimension for pair in pairs] == list(PAIRED)
     for pair in pairs:
         low, high = (SPACE.choices_of(archs[place]) for place in (pair.low, pair.high))
