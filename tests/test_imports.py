@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,14 +35,17 @@ NEWER = {"Self", "Never", "LiteralString", "TypeVarTuple", "Unpack", "Required",
 """Of `typing` from Python 3.11 on; type hints of 3.10 have an Optional round what may be None."""
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Top-level names of everything that a file imports, wherever in the file."""
+    found = set[str]()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            yield (node.module or "").split(".")[0]
+            found.add((node.module or "").split(".")[0])
+    return frozenset(found)
 
 
 def files_of(room: str) -> list[Path]:
@@ -63,22 +66,22 @@ def test_names_of_typing_are_those_of_python_3_10(room: str) -> None:
 def test_rooms_import_only_what_they_may(room: str) -> None:
     allowed = {room, *MAY_IMPORT[room]}
     for path in files_of(room):
-        known = {name for name in imports_of(path) if name in ROOMS}
+        known = imports_of(path).intersection(ROOMS)
         assert known <= allowed, f"{path.relative_to(ROOT)} imports {known - allowed}"
-        assert "tests" not in set(imports_of(path))
+        assert "tests" not in imports_of(path)
 
 
 @pytest.mark.parametrize("room", TORCH_FREE)
 def test_no_torch_in_the_files(room: str) -> None:
     for path in files_of(room):
-        assert "torch" not in set(imports_of(path)), path.relative_to(ROOT)
+        assert "torch" not in imports_of(path), path.relative_to(ROOT)
 
 
 @pytest.mark.parametrize("room", sorted(LIGHT_PACKAGES))
 def test_light_rooms_stay_light(room: str) -> None:
     allowed = {room, "ppgnas", *LIGHT_PACKAGES[room], *sys.stdlib_module_names}
     for path in files_of(room):
-        foreign = set(imports_of(path)) - allowed
+        foreign = imports_of(path) - allowed
         assert not foreign, f"{path.relative_to(ROOT)} imports {foreign}"
 
 
@@ -97,7 +100,7 @@ def test_importing_every_module_of_light_rooms_brings_nothing_slow() -> None:
 def test_package_files_import_nothing_and_say_what_they_are_for(room: str) -> None:
     path = ROOT / room / "__init__.py"
     # `ppgnas` looks its public names up when they are used.
-    assert set(imports_of(path)) <= ({"importlib"} if room == "ppgnas" else set())
+    assert imports_of(path) <= ({"importlib"} if room == "ppgnas" else set())
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring
     assert len(docstring) > 40

@@ -37,7 +37,7 @@ def _owner(supernets: dict[str, Supernet], arch: Arch) -> Supernet:
 
 def test_extract_equals_forward(supernets: dict[str, Supernet], random_archs: list[Arch]) -> None:
     torch.manual_seed(1)
-    for arch in random_archs[::2] + random_archs[-3::2]:  # both ends are the last of all
+    for arch in random_archs[::4] + random_archs[-4:]:  # both ends are the last four
         net = _owner(supernets, arch)
         statistics = net.recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)])
         x = torch.randn(2, arch.channels, arch.samples)
@@ -53,7 +53,7 @@ def test_lowering_agrees_with_the_extracted_network_layer_by_layer(
 ) -> None:
     """Oracle: the graph run in float64 numpy by the plain definition of each operator."""
     torch.manual_seed(2)
-    for arch in random_archs[:50] + random_archs[150:170]:
+    for arch in random_archs[:25] + random_archs[150:160]:
         net = _owner(supernets, arch)
         statistics = net.recalibrate(arch, [torch.randn(4, arch.channels, arch.samples)])
         network = net.extract(arch, statistics)
