@@ -36,6 +36,7 @@ def go(
     *,
     progress: Progress | None = None,
     page: bool = False,
+    delay_s: float = 0.0,
 ) -> RunDir:
     run = RunDir(path)
     with few_drawn(page=page):
@@ -44,6 +45,6 @@ def go(
             run,
             command="ppgnas search",
             progress=progress or Silent(),
-            make_trainer=partial(FakeTrainer, calls=calls),
+            make_trainer=partial(FakeTrainer, calls=calls, delay_s=delay_s),
         )
     return run

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,6 @@ import pytest
 
 from distill.training.jobs import new_processes
 from nas.run.folder import RunDir
-from nas.run.job.progress import Silent
-from nas.search import search
-from tests.nas.fakes import FakeTrainer, few_drawn
 from tests.nas.search.runs import config_for, go
 
 
@@ -30,18 +26,6 @@ class Calls(list[str]):
     def append(self, call: str) -> None:
         with self.log.open("a") as stream:
             stream.write(f"{call}\n")
-
-
-def run_search(people: Path, path: Path, log: Path, delay_s: float) -> None:
-    """A search, in a process of its own."""
-    with few_drawn(page=False):
-        search(
-            config_for(people),
-            RunDir(path),
-            command="ppgnas search",
-            progress=Silent(),
-            make_trainer=partial(FakeTrainer, calls=Calls(log), delay_s=delay_s),
-        )
 
 
 def rows_of(run: RunDir) -> int:
@@ -57,7 +41,8 @@ def test_killed_again_and_again_it_ends_where_an_unharmed_run_ends(
     run, log = RunDir(tmp_path / "run"), tmp_path / "calls"
 
     def start(delay_s: float) -> BaseProcess:
-        process = new_processes().Process(target=run_search, args=(people, run.path, log, delay_s))
+        given = {"config": config_for(people), "path": run.path, "calls": Calls(log)}
+        process = new_processes().Process(target=go, kwargs={**given, "delay_s": delay_s})
         process.start()
         return process
 
