@@ -8,7 +8,6 @@ of them is, and processes that tests start inherit them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from multiprocessing import forkserver
 
 from hypothesis import settings
@@ -24,9 +23,9 @@ COPIED = ("torch", "scipy.special", "distill.finalist", "nas.explore.shared", "d
 preload = forkserver.set_forkserver_preload
 
 
-def preload_all(names: Sequence[str]) -> None:
+def preload_all(modules_names: list[str]) -> None:
     """Processes of all tests are copies of one, which has imported what any of them needs."""
-    preload([*dict.fromkeys([*names, *COPIED])])
+    preload([*dict.fromkeys([*modules_names, *COPIED])])
 
 
 forkserver.set_forkserver_preload = preload_all
