@@ -222,7 +222,6 @@ class Case:
         damaged: the file.
         arguments: of the command line.
         may_change: folders and files that the command may write.
-        line: of the verbs above.
     """
 
     document: str
@@ -230,7 +229,6 @@ class Case:
     damaged: Path
     arguments: list[str]
     may_change: tuple[Path, ...]
-    line: str
 
 
 def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
@@ -272,4 +270,4 @@ def make_case(world: Path, folder: Path, *, seed: int, number: int) -> Case:
         may_change.append(it)
     if "--out" in arguments and arguments[arguments.index("--out") + 1] == str(it):
         may_change.append(it)
-    return Case(name, way, file, arguments, tuple(may_change), line)
+    return Case(name, way, file, arguments, tuple(may_change))

@@ -18,28 +18,26 @@ ROOT = Path(__file__).parents[2]
 Result = dict[str, Any]
 
 
-def run(inputs: int, *, seed: int, first: int = 0, once: bool = False) -> Iterator[Result]:
+def run(inputs: int, *, seed: int, first: int = 0) -> Iterator[Result]:
     """Results of cases `first` to `first + inputs`, in order.
 
     Args:
         inputs: how many.
         seed: of all of them.
         first: number of the first.
-        once: a document that one way has damaged is read once by each line of verbs.
     """
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         world = make_world(Path(folder) / "world")
         number = first
         while number < first + inputs:
-            for result in _in_process(world, seed, number, first + inputs, once):
-                if "again" not in result:
-                    yield result
+            for result in _in_process(world, seed, number, first + inputs):
+                yield result
                 number = result["number"] + 1
 
 
-def _in_process(world: Path, seed: int, first: int, last: int, once: bool) -> Iterator[Result]:
+def _in_process(world: Path, seed: int, first: int, last: int) -> Iterator[Result]:
     """Results until the process ends or dies; the last one says so."""
-    arguments = [str(world), str(seed), str(first), str(last), *(["once"] if once else [])]
+    arguments = [str(world), str(seed), str(first), str(last)]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.mutation.worker", *arguments],
         cwd=ROOT,

@@ -1,6 +1,6 @@
 """A process that runs cases one after another and says what came of each, a JSON line a case.
 
-    python -m tests.mutation.worker WORLD SEED FIRST LAST [once]
+    python -m tests.mutation.worker WORLD SEED FIRST LAST
 
 It may die: a file can bring down code that is not Python. The harness then counts a miss and goes
 on with the next case in a new process.
@@ -43,7 +43,6 @@ def main() -> None:
     from tests.nas.fakes import few_drawn
 
     world, seed, first, last = Path(sys.argv[1]), *map(int, sys.argv[2:5])
-    seen = set[tuple[str, ...]]() if sys.argv[5:] else None
     whole = _state(world)
     say = os.fdopen(os.dup(1), "w")
     warnings.simplefilter("ignore")  # of what writes damaged files
@@ -51,8 +50,9 @@ def main() -> None:
     with few_drawn():
         for number in range(first, last):
             print(json.dumps({"begins": number}), file=say, flush=True)
-            result = run_case(world, whole, seed=seed, number=number, seen=seen)
-            print(json.dumps(result), file=say, flush=True)
+            print(
+                json.dumps(run_case(world, whole, seed=seed, number=number)), file=say, flush=True
+            )
 
 
 def _prepare(world: Path) -> None:
@@ -100,18 +100,14 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         _seen.append(f"{event} {arguments[1:]}")
 
 
-def run_case(
-    world: Path, whole: State, *, seed: int, number: int, seen: set[tuple[str, ...]] | None
-) -> dict[str, Any]:
+def run_case(world: Path, whole: State, *, seed: int, number: int) -> dict[str, Any]:
     """Run one case.
 
     Args:
         whole: state of the world, which no case may change.
-        seen: documents, ways and lines that are not run again; this one's are added.
 
     Returns:
-        Its document, verb, exit code, seconds and what was missed, None if nothing; its number
-        and `again` where it is not run.
+        Its document, verb, exit code, seconds and what was missed, None if nothing.
     """
     from nas.cli.main import main as ppgnas
 
@@ -119,12 +115,6 @@ def run_case(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     case = make_case(world, folder, seed=seed, number=number)
-    if seen is not None:
-        what = case.document, case.way, case.line
-        if what in seen:
-            shutil.rmtree(folder)
-            return {"number": number, "again": True}
-        seen.add(what)
     before = {**_state(folder), **whole}
     content = case.damaged.read_bytes()
     stdout, stderr = _stream("strict"), _stream("backslashreplace")
