@@ -129,9 +129,8 @@ def agreement(recording: Recording, found: Spectra) -> NDArray[np.float64]:
 
 def comparable(recording: Recording) -> NDArray[np.bool_]:
     """`(windows,)` True where a label can be looked for in spectra."""
-    known = recording.valid & np.isfinite(recording.hr_bpm)
-    known &= (recording.hr_bpm >= RATES_BPM[0]) & (recording.hr_bpm <= RATES_BPM[-1])
-    return np.asarray(known)
+    bpm = recording.hr_bpm  # NaN is in no range
+    return np.asarray(recording.valid & (bpm >= RATES_BPM[0]) & (bpm <= RATES_BPM[-1]))
 
 
 def _near(found: Spectra) -> NDArray[np.float64]:
@@ -296,13 +295,14 @@ def _drift(recording: Recording, found: Spectra) -> Drift | None:
         begin_s, more_s = _line(windows, around_s, min(FARTHEST_S, most_s), STEP_S)
     line = windows.scores(begin_s, more_s / lasts_s)
     shifted = windows.scores(far_s, 0.0)  # (shifts, windows)
-    near_best = np.where(np.abs(far_s) <= FARTHEST_S, shifted.sum(axis=1), -np.inf).argmax()
     far_best = int(shifted.sum(axis=1).argmax())
     near_s, inner = far_s[np.abs(far_s) < FARTHEST_S], shifted[np.abs(far_s) < FARTHEST_S]
     shift = _stepping(inner)
     stepped = inner[shift, np.arange(len(start_s))]
     places = np.flatnonzero(np.diff(shift)) + 1
-    one = shifted[near_best]  # the simplest that explains it: one shift, a line, jumps
+    # The simplest that explains it: one shift, or beats that are faster; a line; jumps.
+    shares = np.arange(-FAR_SHARE, FAR_SHARE, 4 * COARSE_SHARE).tolist()
+    one = max(*inner, *(windows.scores(0.0, 0.0, share) for share in shares), key=np.sum)
     jumps = stepped.sum() - _JUMP_COST * len(places)
     if shifted[far_best].sum() > max(line.sum(), jumps) - GAIN:
         away_s = float(far_s[far_best])

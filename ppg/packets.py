@@ -25,7 +25,7 @@ FEWEST_ROWS = 4  # of a packet that is sent again,
 AGAIN = 0.2  # and of all rows, at most
 REMEMBERED = 3  # packets
 COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
-FOLLOWING = (0.3, 0.7)  # of the way from the row before to the row after, through one: about half
+FOLLOWING = 0.5  # of the square of the way from row to row, at most, is that between two of them
 
 Mask = NDArray[np.bool_]
 
@@ -136,10 +136,8 @@ def places(values: Times) -> Times | None:
 
 
 def follow(values: NDArray[np.float64]) -> bool:
-    """Whether the columns of `(rows, columns)` are moments one after the other: from the first to
-    the last a row goes half of the way from the row before to the row after. Channels do not."""
-    mean = values.mean(axis=1)
-    way, through = mean[2:] - mean[:-2], values[1:-1, -1] - values[1:-1, 0]
-    way, through = way - way.mean(), through - through.mean()
-    slope = float(way @ through) / max(float(way @ way), 1e-30)
-    return FOLLOWING[0] < slope < FOLLOWING[1]
+    """Whether the columns of `(rows, columns)` are moments one after the other: the first of a row
+    is near to the last of the row before, rather than to its first. Those of channels are not."""
+    level = values - values.mean(axis=0)
+    near, far = (np.mean((level[1:, 0] - level[:-1, one]) ** 2) for one in (-1, 0))
+    return bool(near < FOLLOWING * far)

@@ -74,26 +74,32 @@ def no_value_words(values: NDArray[np.floating[Any]]) -> str:
 
 def copies(values: NDArray[np.floating[Any]]) -> dict[int, tuple[int, float]]:
     """Places of channels of `(samples, channels)` that are one before them but for a factor, a
-    level and rounding, which no two sensors are -> its place and the factor."""
+    level, rounding and a sample of delay, which no two sensors are -> its place and the factor."""
     columns = values.T.astype(np.float64)
     columns[~(np.abs(columns).max(axis=1) <= np.finfo(np.float32).max)] = 0.0  # no copy
-    spans = np.ptp(columns, axis=1)
     found: dict[int, tuple[int, float]] = {}
     for place in range(1, len(columns)):
-        for other in (one for one in range(place) if one not in found and spans[one] > 0):
-            here, there = (columns[one] - columns[one].mean() for one in (place, other))
-            factor = float(here @ there) / float(there @ there)
-            off = np.abs(here - factor * there).max()
-            if spans[place] == 0 or off > spans[place] / COPIED:
-                continue
-            steps = [np.diff(np.unique(columns[one])).min() for one in (place, other)]
-            # Numbers in float32 are rounded by half a step, and by that of the level.
-            coarse = np.spacing(np.abs(columns[[place, other]]).max(axis=1).astype(np.float32))
-            rounding = np.maximum(steps, coarse) @ np.array([1.0, abs(factor)])
-            if off <= rounding:
+        for other in (one for one in range(place) if one not in found):
+            here, there = columns[place], columns[other]
+            tried = (here, there), (here[1:], there[:-1]), (here[:-1], there[1:])
+            if factor := next(filter(None, (_times(*pair) for pair in tried)), 0.0):
                 found[place] = other, factor
                 break
     return found
+
+
+def _times(here: NDArray[np.float64], there: NDArray[np.float64]) -> float:
+    """By which factor one channel is another, but for its level and rounding; 0 if it is not."""
+    span, off_here, off_there = np.ptp(here), here - here.mean(), there - there.mean()
+    factor = float(off_here @ off_there) / max(float(off_there @ off_there), 1e-300)
+    off = np.abs(off_here - factor * off_there).max()
+    if span == 0 or off > span / COPIED:
+        return 0.0
+    steps = [np.diff(np.unique(one)).min() for one in (here, there)]
+    # Numbers in float32 are rounded by half a step, and by that of the level.
+    coarse = [np.spacing(np.abs(one).max().astype(np.float32)) for one in (here, there)]
+    rounding = np.maximum(steps, coarse) @ np.array([1.0, abs(factor)])
+    return factor if off <= rounding else 0.0
 
 
 def as_stored(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ from ppgnas.tables import counted
 BIN_BPM = 10
 POOR_BPM = 15.0  # naive error at rest; there it is 1 to 8 where signal and reference are fine
 FEWEST_STILL = 10
+NEAR_TICKS = 0.003  # of a rate by labels
 
 
 @dataclass(frozen=True)
@@ -301,10 +302,12 @@ def _rate_sentence(row: Looked, error: float) -> str:
     clock = ""
     if row.drift is not None and abs(row.drift.slope + error) < abs(error) / 3:
         clock = f", and its clock runs as much ahead ({row.drift.end_s:+.1f} s at the end)"
+    ticks = abs(1.024 * (1 + error) - 1) < NEAR_TICKS
     return (
         f"the beats of the PPG are {abs(error):.1%} {'faster' if error > 0 else 'slower'} than "
-        f"the labels{clock}: its rate is {likely_hz:.4g} Hz rather than {row.ppg_hz:g}, rows are "
-        "missing without a trace in its times, or the reference counts with a wrong clock"
+        f"the labels{clock}: its rate is {likely_hz:.4g} Hz rather than {row.ppg_hz:g}"
+        f"{' (ms that count 1/1024 s?)' * ticks}, rows are missing without a trace in its times, "
+        "or the reference counts with a wrong clock"
     )
 
 

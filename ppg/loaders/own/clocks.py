@@ -16,6 +16,7 @@ from ppg.loaders.own.units import (
     CRYSTALS,
     LOCAL,
     TIME_UNITS,
+    WHOLE,
     crystal_hz,
     time_unit,
     time_unit_of_name,
@@ -123,9 +124,8 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
             f"{table.path}: the unit of the time column {name} cannot be told: {len(known)} "
             f"times; allowed: {', '.join(TIME_UNITS)}. Give `time_unit`."
         )
-    guessed = found in CRYSTALS and not unit and not named
-    if guessed and (hz := crystal_hz(known, found)):
-        if abs(hz / round(hz) - 1) > 0.002:
+    if found in CRYSTALS and not unit and (hz := crystal_hz(known, found, named=bool(named))):
+        if abs(hz / round(hz) - 1) > WHOLE:
             raise DataError(
                 f"{table.path}: the unit of the time column {name} cannot be told: {hz:.4g} rows "
                 f"a second where it counts {CRYSTALS[found]} s, "
@@ -137,11 +137,12 @@ def read_clock(table: Table, name: str, *, unit: str | None, slowest_hz: float) 
     epoch_s, since = _epoch(f"{name} {table.units.get(name, '')}", begin_s, found)
     absolute = UNIX_S[0] <= begin_s + epoch_s <= UNIX_S[1]
     counts = f"counts {found} s" if "/" in found else f"is in {found}"
+    if named not in (found, None):
+        counts += f", by its rate; `time_unit` {named} says otherwise"
     told = " and ".join(filter(None, ("" if found in ("s", unit) else counts, since)))
-    time_s = values * TIME_UNITS[found] + epoch_s
-    said = f"{name} {told}" if told else ""
     zone: Base = "local" if table.units.get(name) == LOCAL else "utc"
-    return Clock(time_s, zone if absolute else "zero", said, TIME_UNITS[found])
+    said, unit_s = f"{name} {told}" if told else "", TIME_UNITS[found]
+    return Clock(values * unit_s + epoch_s, zone if absolute else "zero", said, unit_s)
 
 
 def _epoch(name: str, begin_s: float, unit: str) -> tuple[float, str]:
@@ -216,7 +217,7 @@ def counted_on(time_s: NDArray[np.float64], *, unit_s: float) -> tuple[NDArray[n
     known = np.flatnonzero(np.isfinite(time_s))
     steps_s = np.diff(time_s[known])
     back, on = steps_s < 0, steps_s > 0
-    if not back.any() or not on.any():
+    if not (back.any() and on.any()):
         return time_s, 0.0
     span_s = float(np.ptp(time_s[known]))
     # From the last row before to the first one after; of whole seconds most rows take no step.

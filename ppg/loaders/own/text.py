@@ -46,6 +46,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[N
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,3}:\d{2}(?:[:.,]\d{2}.*)?")
+_BEGINS_WITH_A_DIGIT = re.compile(r"(?:^|[\t;|,])[\s\"\[(]*[+-]?\d")  # a cell of a line
 _UNIT = re.compile(
     r"[\[(].*[\])]|-|%|s|secs?|seconds|[mun]s|[mun]?secs?|min|g|mg|m/\(?s\^?2\)?|m/s.?|"
     r"[mu\u00b5]?v(?:olts?)?|bpm|hz|counts?|adc|lsb|a\.?u\.?|n\.?u\.?|no.units?|unix|unitless|"
@@ -311,17 +312,19 @@ def _form(lines: list[str]) -> _Form:
 def _separator(lines: list[str]) -> str:
     """What parts the cells: the same number of times in nearly every line."""
     rows = [line for line in lines if re.search(r"\d", line)][-50:] or lines
-    for separator in "\t;|,":
-        counts = Counter(line.count(separator) for line in rows)
-        most, lines_of = counts.most_common(1)[0]
-        if most and lines_of >= 0.8 * len(rows):
-            # One number with a decimal comma a line is no row of two cells, whose names
-            # would stand right above.
-            first = next((i for i, x in enumerate(lines) if _NUMBER.fullmatch(x.strip())), 0)
-            alone = separator == "," and most == 1 and "," not in lines[max(first - 1, 0)]
-            if not (alone and all(_NUMBER.fullmatch(line.strip()) for line in rows[1:])):
-                return separator
-            return ";"
+    usual = {one: Counter(line.count(one) for line in rows).most_common(1)[0] for one in "\t;|,"}
+    parting = [one for one, (most, of) in usual.items() if most and of >= 0.8 * len(rows)]
+    # Of two, the one between the names; the other parts the samples in a cell.
+    names = [line for line in lines if not _BEGINS_WITH_A_DIGIT.search(line)]
+    parting.sort(key=lambda one: usual[one][0] not in [line.count(one) for line in names])
+    for separator in parting:
+        # One number with a decimal comma a line is no row of two cells, whose names would stand
+        # right above.
+        first = next((i for i, x in enumerate(lines) if _NUMBER.fullmatch(x.strip())), 0)
+        alone = separator == "," and usual[","][0] == 1 and "," not in lines[max(first - 1, 0)]
+        if not (alone and all(_NUMBER.fullmatch(line.strip()) for line in rows[1:])):
+            return separator
+        return ";"
     if any(lines[0].count(separator) for separator in ";\t,"):
         return max(",;\t", key=lines[0].count)
     spaced = Counter(len(line.split()) for line in rows).most_common(1)[0]

@@ -18,6 +18,8 @@ TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0,
               **{f"1/{ticks}": 1 / ticks for ticks in _TICKS}}  # fmt: skip
 FASTEST_PPG_HZ = 600.0
 STANDARD_GRAVITY = 9.80665
+WHOLE = 0.002
+USUAL_HZ = 5.0  # and its multiples
 SET = 2e-4  # of a rate, around which it is the one that was set
 LONGEST_PACKET = 1000.0  # of the mean step
 LOCAL = "s of a local clock"
@@ -65,13 +67,14 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
     return next(fitting, None) if usual > 0 else None
 
 
-def crystal_hz(time: NDArray[np.float64], unit: str) -> float | None:
+def crystal_hz(time: NDArray[np.float64], unit: str, *, named: bool) -> float | None:
     """Rows a second by the ticks of a crystal, where times of no unit would be microseconds or
     milliseconds of a rate that nobody sets: 50 Hz would be 1525.88 or 48.83 Hz.
 
     Args:
         time: `(rows,)` finite.
         unit: of `CRYSTALS`.
+        named: whether the file says so, as `time_ms` of ticks does; then only a usual rate counts.
     """
     every = float(np.ptp(time)) / max(len(time) - 1, 1)
     hz, by_unit = (1 / (every * TIME_UNITS[one]) for one in (CRYSTALS[unit], unit))
@@ -84,7 +87,9 @@ def crystal_hz(time: NDArray[np.float64], unit: str) -> float | None:
     set_hz = any(
         abs(by_unit / step - round(by_unit / step)) < SET * by_unit / step for step in (50, 64)
     )
-    return hz if likely and whole and not set_hz else None
+    step = USUAL_HZ if unit == "ms" else 1.0
+    usual = abs(hz / step - round(hz / step)) < WHOLE * hz / step
+    return hz if likely and whole and not set_hz and (usual or not named) else None
 
 
 def per_g(named: str) -> float | None:

@@ -118,10 +118,10 @@ def test_two_lights_in_turns(level: float) -> None:
     assert kind == "in turns" and "share a column: give each a column of its own" in said
 
 
-@pytest.mark.parametrize("factor", [1.0, -1.0, 0.25])
-def test_a_copy_of_a_channel(factor: float) -> None:
-    whole = _with()
-    ((kind, message),) = channel_warnings(_with(factor * whole.ppg[:, 0] + 7, _pulse()))
+@pytest.mark.parametrize(("factor", "late"), [(1.0, 0), (-1.0, 0), (0.25, 0), (1.0, 1), (2.0, -1)])
+def test_a_copy_of_a_channel(factor: float, late: int) -> None:
+    again = factor * np.roll(_with().ppg[:, 0], late) + 7
+    ((kind, message),) = channel_warnings(_with(again, _pulse()))
     assert kind == "copy" and message.startswith(f"PPG channel 2 is channel 1 again, {factor:g}")
     assert message.endswith("leave it out with --channels 1,3")
 

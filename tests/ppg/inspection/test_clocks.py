@@ -179,6 +179,15 @@ def test_a_wrong_rate_of_rows_that_hold_the_labels_too(taken_hz: float) -> None:
     assert inspect([steady]).recordings[0].rate_error is None
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_beats_that_are_slower_are_no_clock_that_jumps(seed: int) -> None:
+    """Rows that hold the labels, in ticks of 1/1024 s that were taken for ms."""
+    right = _recording(seconds=300, seed=seed, acc=False)
+    slower = replace(right, ppg_hz=50 / 1.024, window_start_s=1.024 * right.window_start_s)
+    (caution,) = inspect([slower]).warnings
+    assert caution.kind == "rate" and "(ms that count 1/1024 s?)" in caution.message
+
+
 @pytest.mark.parametrize("error", [0.04, 0.02, -0.03])
 def test_a_rate_that_is_some_percent_wrong(error: float) -> None:
     wrong = replace(_recording(acc=False), ppg_hz=50 * (1 + error))

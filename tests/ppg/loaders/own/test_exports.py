@@ -242,12 +242,17 @@ def test_ticks_of_a_crystal_are_no_microseconds(tmp_path: Path, hz: float) -> No
     assert found.ppg_hz == pytest.approx(1.0055 * hz, rel=1e-3)
 
 
-@pytest.mark.parametrize("hz", [25.0, 50.0, 104.0])
-def test_ticks_of_a_slow_crystal_are_no_milliseconds(tmp_path: Path, hz: float) -> None:
+@pytest.mark.parametrize(
+    ("hz", "name"), [(25.0, "t"), (50.0, "t"), (104.0, "t"), (50.0, "time_ms"), (64.0, "time_us")]
+)
+def test_ticks_of_a_crystal_are_no_milliseconds(tmp_path: Path, hz: float, name: str) -> None:
+    """Whatever the file calls them."""
     table, said = made_table(hz=hz), list[str]()
-    table["t"] = np.round(table["t"] * 1024)
+    ticks = 32768 if name == "time_us" else 1024
+    table = {name: np.round(table.pop("t") * ticks), **table}
     found = read_own(write(tmp_path / "a.csv", table), ANY, say=said.append)
-    assert found.ppg_hz == hz and any("t counts 1/1024 s" in one for one in said)
+    assert found.ppg_hz == hz and any(f"{name} counts 1/{ticks} s" in one for one in said)
+    table = {"t": table.pop(name), **table}
     table["t"] = np.round(np.arange(len(table["t"])) * 1024 / (1.003 * hz))
     found = read_own(write(tmp_path / "a.csv", table), ANY)
     assert found.ppg_hz == pytest.approx(1.003 * hz / 1.024, rel=2e-3)

@@ -140,7 +140,16 @@ def test_channels_are_no_packets() -> None:
     for gains in ([1, 1, 1, 1], [1, 0.5, 2, 3], [1, -1, 1, 2]):
         channels = PPG[::4, None] * np.array(gains) + 20 * rng.standard_normal((len(PPG) // 4, 4))
         assert not follow(channels)
-    assert follow(PPG.reshape(-1, 4) + 20 * rng.standard_normal((len(PPG) // 4, 4)))
+    for size in (4, 10, 15):  # to more than a quarter of a beat
+        moments = PPG.reshape(-1, size)
+        assert follow(moments + 20 * rng.standard_normal(moments.shape))
+
+
+def test_semicolons_in_cells_between_commas(tmp_path: Path) -> None:
+    rows = zip(TIME_S[::10], PPG.reshape(-1, 10).tolist(), strict=True)
+    cells = [f"{at:.3f},{';'.join(map(str, values))}" for at, values in rows]
+    (tmp_path / "a.csv").write_text("\n".join(["t,ppg", *cells]))
+    _check(_read(tmp_path / "a.csv"))
 
 
 @pytest.mark.parametrize(
