@@ -2,13 +2,12 @@
 are the samples of one.
 
 Rows of a packet share a time, or are stamped at once. Where a row has no value, its place counts;
-where a packet is sent again, it is stamped anew, and its rows would make all that follow late.
+the rows of one that is sent again would make all that follow late.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,10 @@ SAME_S = 1e-6
 MOST_OFF = 0.5  # of a step from packet to packet, as a loss makes it
 TIE = 0.01
 FEWEST_ROWS = 4  # of a packet that is sent again,
+HASHED = np.uint64(0x9E3779B97F4A7C15)  # odd
 AGAIN = 0.2  # and of all rows, at most
+BY_CHANCE = 2  # rows, that go on as the copied ones do
+FITTING = 0.8  # of the stretches that come again, at least, are packets
 REMEMBERED = 3  # packets
 COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
 FOLLOWING = 0.5  # of the square of the way from row to row, at most, is that between two of them
@@ -84,32 +86,36 @@ def _held(every_s: Times, whole: Mask) -> Mask | None:
     return np.asarray(taken) if fits else None
 
 
-def sent_again(values: NDArray[Any], time_s: Times) -> Mask:
-    """`(rows,)` those of packets that came before, of the last ones, with an earlier time.
+def sent_again(rows: NDArray[Any]) -> Mask:
+    """`(rows,)` those of packets that came before, at once or up to `REMEMBERED` packets earlier.
 
-    Where even half of a packet comes again and the rest does not, numbers are so few and so coarse
-    that they do so by themselves.
+    Where others come again for as long, numbers are so few and so coarse, or so even, that they
+    do so by themselves.
 
     Args:
-        values: `(rows, columns)` of all signals.
-        time_s: `(rows,)` of rows in packets.
+        rows: `(rows,)` a number of each, equal where all signals are.
     """
-    again = np.zeros(len(time_s), np.bool_)
-    steps_s = np.diff(time_s)
-    begins = np.flatnonzero(steps_s > TOGETHER * steps_s.mean()) + 1
-    edges = [0, *begins.tolist(), len(time_s)]
-    packets = [values[begin:end] for begin, end in pairwise(edges)]
-    for at, packet in enumerate(packets):
-        size = len(packet)
-        changes = (np.diff(packet, axis=0) != 0).any(axis=1).sum()
-        if size < FEWEST_ROWS or changes < size / 2:
-            continue
-        for other in packets[max(at - REMEMBERED, 0) : at]:
-            same = (other == packet).all(axis=1) if len(other) == size else np.zeros(1, np.bool_)
-            if same[: size // 2].all() and not same.all():
-                return np.zeros(len(time_s), np.bool_)
-            again[edges[at] : edges[at + 1]] |= same.all()
-    return again if again.mean() <= AGAIN else np.zeros(len(time_s), np.bool_)
+    again = np.zeros(len(rows), np.bool_)
+    if len(rows) < FEWEST_ROWS:
+        return again
+    few_rows = np.lib.stride_tricks.sliding_window_view(rows, FEWEST_ROWS)
+    key = (few_rows * HASHED ** np.arange(FEWEST_ROWS, dtype=np.uint64)).sum(axis=1)
+    order = np.argsort(key, kind="stable")
+    apart = np.zeros(len(key), np.int64)  # rows since such a few
+    same = np.flatnonzero(np.diff(key[order]) == 0)
+    apart[order[same + 1]] = order[same + 1] - order[same]
+    edges = np.flatnonzero(np.diff(apart, prepend=-1, append=-1))
+    begins, lengths = edges[:-1], np.diff(edges) + FEWEST_ROWS - 1
+    apart = apart[begins]
+    changes = np.append(0, np.cumsum(np.diff(rows) != 0))
+    known = (apart > 0) & (changes[begins + lengths - 1] - changes[begins] >= lengths / 2)
+    sizes = np.minimum(lengths, apart).clip(1)
+    fits = known & (lengths <= sizes + BY_CHANCE) & (apart % sizes == 0)
+    fits &= apart <= REMEMBERED * sizes
+    for begin, size in zip(begins[fits].tolist(), sizes[fits].tolist(), strict=True):
+        again[begin : begin + size] = True
+    few = again.mean() <= AGAIN and fits.sum() >= FITTING * known.sum()
+    return again if few else np.zeros(len(rows), np.bool_)
 
 
 def rows_counted(values: Times) -> Times | None:

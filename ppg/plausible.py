@@ -29,6 +29,8 @@ LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit i
 
 NO_VALUES = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 
+FILLED, FILLED_RUN = 0.05, 8  # of the rows, at least, and rows after each other, at most
+FILLED_AWAY = 0.3  # of the usual distance, the least
 _NOT_BPM = (
     ("Hz (take 60 times it)", 60.0, 1),
     ("intervals in s (take 60 / it)", 60.0, -1),
@@ -59,6 +61,19 @@ def no_value(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         if marked.any() and len(others) > 1 and np.abs(others - number).min() > np.ptp(others):
             return np.asarray(marked)
     return np.zeros(len(values), np.bool_)
+
+
+def filled_with(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]] | None:
+    """The number that stands in the rows `(rows, columns)` that have no value, 0 or -1, and which
+    these are: as where signals of two rates share a table, here and there, and far from others."""
+    for number in (0.0, -1.0):
+        rows = (values == number).all(axis=1)
+        away = np.abs(values[~rows & np.isfinite(values).all(axis=1)] - number).max(axis=1)
+        runs = np.count_nonzero(np.diff(rows)) / 2
+        often = rows.mean() > FILLED and rows.sum() < FILLED_RUN * runs
+        if often and len(away) and np.quantile(away, 0.01) > FILLED_AWAY * np.median(away):
+            return number, np.asarray(rows)
+    return None
 
 
 def no_value_words(values: NDArray[np.floating[Any]]) -> str:

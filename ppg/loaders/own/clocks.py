@@ -188,12 +188,12 @@ def _of_texts(table: Table, name: str, cells: list[str]) -> Clock:
             "without; allowed: one form throughout."
         )
     (base,) = bases or {"zero"}
-    if base == "day":  # past midnight it begins anew
+    if base == "day":  # past midnight it begins anew, or at one o'clock
         known = np.flatnonzero(np.isfinite(time_s))
-        turns = np.cumsum(np.diff(time_s[known], prepend=time_s[known[0]]) < -DAY_S / 2)
-        time_s[known] += turns * DAY_S
+        back = -np.diff(time_s[known], prepend=time_s[known[0]]) / (DAY_S / 2)
+        time_s[known] += np.cumsum(np.rint(back) * (back > 1 - SUMMER_S / DAY_S)) * DAY_S / 2
     said = [f"{name} has dates read as {order}"] if order in ("day/month", "month/day") else []
-    if base != "utc" and (at := _set_by_an_hour(time_s)):
+    if base in ("local", "day") and (at := _set_by_an_hour(time_s)):
         row, hour_s = at
         time_s[row:] += hour_s
         said.append(

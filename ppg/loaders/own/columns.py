@@ -31,7 +31,7 @@ _OF_A_CLOCK = {"t", "unix", "posix", "local", "date", "elapsed", "relative", "re
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
-    "frequencia cardiaca", "hartslag", "tetno", "pulse rate", "hr hz", "heart rate hz",
+    "frequencia cardiaca", "hartslag", "tetno", "pulse rate", "hr hz", "heart rate hz", "hr rate",
 )  # fmt: skip
 _STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth", "true",
           "label"}  # fmt: skip

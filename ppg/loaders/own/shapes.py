@@ -22,6 +22,7 @@ from ppg.loaders.own.clocks import FASTEST_HZ, one_moment
 from ppg.loaders.own.columns import guess, sampled_at
 from ppg.loaders.own.table import THOUSANDS, Rows, Table
 from ppg.packets import follow
+from ppg.plausible import SLOWEST_HZ
 from ppgnas.errors import DataError
 
 FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels,
@@ -37,6 +38,10 @@ FEWEST_SCALED, LONGEST_SCALED = 32, 4096  # or where each has a scale of its own
 FEWEST_WINDOWS = 3
 RESOLVED = 50.0  # times its rounding a window changes
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_RATE_ABOVE = re.compile(
+    r"\b(?:fs|(?:sampling|sample)[ _-]?(?:rate|frequency|freq))\W{1,4}(\d+(?:\.\d+)?)",
+    re.IGNORECASE,
+)
 _RATE = re.compile(rf"({_NUMBER})\s*(k?hz)?", re.IGNORECASE)
 _SAMPLE = rf"(?:0[xX][0-9a-fA-F]+|{_NUMBER}|[Nn]a[Nn]|None|null)"
 _IS_SAMPLE = re.compile(_SAMPLE).fullmatch
@@ -95,6 +100,20 @@ def with_rates(table: Table) -> Table:
         base=base,
         notes=(*table.notes, f"{table.path.name}: {told}."),
     )
+
+
+def with_rate_above(table: Table, lines: Sequence[str]) -> Table:
+    """With the rate that the lines above the rows say, where no column is a time."""
+    above = lines[: int(table.line[0]) - 1]
+    said = {float(found[1]) for line in above for found in _RATE_ABOVE.finditer(line)}
+    if len(said) != 1 or guess(table.names).time is not None:
+        return table
+    (hz,) = said
+    if not SLOWEST_HZ <= hz <= FASTEST_HZ:
+        return table
+    times = Rows(np.arange(len(table.line)) / hz, hz)
+    note = f"{table.path.name}: {hz:g} rows a second, as its first lines say."
+    return replace(table, rows=dict.fromkeys(table.names, times), notes=(*table.notes, note))
 
 
 def _rows(cells: list[str]) -> int:

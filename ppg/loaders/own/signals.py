@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from ppg.loaders.own.clocks import FASTEST_HZ, counted_on, read_clock
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
-from ppg.packets import in_packets, places, row_times_among, rows_counted, sent_again
+from ppg.packets import HASHED, in_packets, places, row_times_among, rows_counted, sent_again
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, holes
 from ppgnas.errors import DataError
@@ -107,6 +106,9 @@ def read_series(
     if column is not None and column in table.cells and known is not None:
         # Times of another signal of the file are not this one's.
         column = column if len(table.cells[column]) == len(values) else None
+    if column in table.cells and timing.rate_hz is not None and table.constant(column):
+        say(f"{table.path.name}: {column} is one time throughout, and not used.")
+        column = None
     if column is not None:
         clock = read_clock(table, column, unit=timing.unit, slowest_hz=timing.slowest_hz)
         if len(clock.time_s) != len(values):
@@ -137,12 +139,16 @@ def read_series(
             time_s, base = time_s + known.time_s[0], table.base
     elif known is not None:
         time_s, base, hz = known.time_s, table.base, known.hz
+        if hz is not None:
+            place = _by_counter(table, len(values), hz, say)
+            time_s = time_s + (place - np.arange(len(values))) / hz
     else:
         raise DataError(
             f"{table.path}: neither a time column nor a rate of {', '.join(names)} is given; name "
             f"one with `time`, or give {timing.option}."
         )
-    time_s = _sent_once(table, names, time_s, say)
+    stamped = column is not None or (known is not None and hz is None)
+    time_s = _sent_once(table, names, time_s, stamped, say)
     timed = np.isfinite(time_s)
     whole &= timed
     if whole.sum() < 2:
@@ -150,7 +156,6 @@ def read_series(
             f"{table.path}: {', '.join(names)} have {int(whole.sum())} whole rows; allowed: at "
             f"least 2. Are they the right columns?"
         )
-    stamped = column is not None or (known is not None and hz is None)
     kept = np.flatnonzero(whole)
     if np.diff(time_s[kept]).max() <= 0 > np.diff(time_s[kept]).min():
         say(f"{table.path.name}: the newest row comes first; rows are read from the last one up.")
@@ -162,18 +167,26 @@ def read_series(
 
 
 def _sent_once(
-    table: Table, names: tuple[str, ...], time_s: NDArray[np.float64], say: Callable[[str], None]
+    table: Table,
+    names: tuple[str, ...],
+    time_s: NDArray[np.float64],
+    stamped: bool,
+    say: Callable[[str], None],
 ) -> NDArray[np.float64]:
     """Times, NaN in packets that were sent again: by all signals, as each is read alone."""
     rows = np.flatnonzero(np.isfinite(time_s))
-    if not in_packets(np.diff(time_s[rows])):
+    if stamped and not in_packets(np.diff(time_s[rows])):
         return time_s
-    cells = [table.cells[n] for n in {*names, *table.meant.ppg, *table.meant.acc}]
-    same = [np.unique(c, return_inverse=True)[1] for c in cells if len(c) == len(time_s)]
-    again = rows[sent_again(np.stack(same, axis=1)[rows], time_s[rows])]
-    if len(again):
-        say(f"{table.path.name}: {len(again)} rows of packets sent again are left out.")
-    time_s[again] = np.nan
+    number = np.zeros(len(time_s), np.uint64)
+    for cells in (table.cells[name] for name in {*names, *table.meant.ppg, *table.meant.acc}):
+        if len(cells) == len(time_s):
+            number = number * HASHED + np.unique(cells, return_inverse=True)[1].astype(np.uint64)
+    again = sent_again(number[rows])
+    if again.any():
+        say(f"{table.path.name}: {again.sum()} rows of packets sent again are left out.")
+        kept_s = time_s[rows[~again]] if stamped else time_s[rows[: (~again).sum()]]
+        time_s = np.full(len(time_s), np.nan)
+        time_s[rows[~again]] = kept_s
     return time_s
 
 
@@ -243,8 +256,8 @@ def _check_order(table: Table, time: str, series: Series) -> None:
             f"{path}: the time column {time} goes back from {time_s[at]:.15g} s in line "
             f"{line[at]} to {time_s[at + 1]:.15g} s in line {line[at + 1]} "
             f"({back}); allowed: times that increase from row to row, or stay within a packet. "
-            f"{_what_ends(table, line[at : at + 2])}, cut the file there; if rows are out of "
-            "order, sort them."
+            f"{table.what_ends(time, line[at : at + 2])}, cut the file there; if rows are out "
+            "of order, sort them."
         )
     if steps_s.max() > LONGEST_GAP_S:
         at = int(np.argmax(steps_s))
@@ -254,24 +267,6 @@ def _check_order(table: Table, time: str, series: Series) -> None:
             f"{line[at + 1]}; allowed: up to {LONGEST_GAP_S:g} s. Cut the file in two there, or "
             f"check `time_unit`."
         )
-
-
-def _what_ends(table: Table, lines: NDArray[np.int64]) -> str:
-    """What to do where times go back between two lines, by a column that changes there."""
-    before, after = np.searchsorted(table.line, lines).tolist()
-    for name in table.names:
-        cells = table.texts(name) if isinstance(table.cells[name], list) else []
-        runs = 1 + sum(a != b for a, b in pairwise(cells))
-        if (
-            len(cells) == len(table.line)
-            and cells[before] != cells[after]
-            and runs == len({*cells})
-        ):
-            return (
-                f"{name} is {cells[before][:40]!r} before and {cells[after][:40]!r} after: if it "
-                "says who, name it with `subject_column`. Else"
-            )
-    return "If the clock was set or another recording follows"
 
 
 def true_times(

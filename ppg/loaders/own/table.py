@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.own.columns import Columns, guess
-from ppg.plausible import no_value, no_value_words
+from ppg.plausible import filled_with, no_value, no_value_words
 from ppgnas.errors import DataError
 from ppgnas.tables import counted
 
@@ -26,10 +27,9 @@ Base = Literal["zero", "utc", "local", "day"]
 # Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:\.\d*)?")
 WORDS = 0.2  # of the cells: fewer words among numbers stand for none
-_EMPTY = {
-    "", "nan", "na", "n/a", "#n/a", "#value!", "null", "none", "nil", "missing", "-", "--", "?",
-    "1.#qnan", "-1.#ind",
-}  # fmt: skip
+_EMPTY = re.compile(  # Excel's #N/A, Windows' 1.#QNAN
+    r"(?:-?nan|na|n/a|#.*|-?\d\.#.*|null|none|nil|missing|--?|\?|)", re.IGNORECASE
+)
 _POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+\.\d+")
 _HEX = re.compile(r"(0[xX])?([0-9a-fA-F]{1,16})")
 _HEX_DIGITS = 4  # at least, of a number without 0x
@@ -147,6 +147,11 @@ class Table:
             DataError: as `numbers`.
         """
         found = self.numbers(names)
+        if (filled := filled_with(np.stack([*found.values()], axis=1))) is not None:
+            number, rows = filled
+            said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {number:g} in"
+            say(f"{self.path.name}: {said} {counted(int(rows.sum()), 'row')} among others: empty.")
+            found = {name: np.where(rows, np.nan, column) for name, column in found.items()}
         for name, column in found.items():
             empty = list(self.cells[name]).count("")
             if np.isnan(column).sum() > empty and (words := self.words(name)):
@@ -163,7 +168,7 @@ class Table:
         cells = self.cells[name]
         if not isinstance(cells, list):
             return Counter()
-        known = [text for cell in cells if (text := cell.strip()) and text.lower() not in _EMPTY]
+        known = [text for cell in cells if not _EMPTY.fullmatch(text := cell.strip())]
         found = Counter(text for text in known if not any(map(str.isdigit, text)))
         return found if sum(found.values()) < WORDS * len(known) else Counter()
 
@@ -219,6 +224,21 @@ class Table:
         line = self.line[chosen] if len(self.line) == len(chosen) else self.line
         return replace(self, cells=kept, rows=rows, line=line)
 
+    def what_ends(self, time: str, lines: NDArray[np.int64]) -> str:
+        """What to do where times go back between two lines, by a column that changes there."""
+        before, after = np.searchsorted(self.line, lines).tolist()
+        for name, cells in self.cells.items():
+            if name == time or not isinstance(cells, list) or len(cells) != len(self.line):
+                continue
+            cells = self.texts(name)
+            runs = 1 + sum(a != b for a, b in pairwise(cells))
+            if cells[before] != cells[after] and runs == len({*cells}):
+                return (
+                    f"{name} is {cells[before][:40]!r} before and {cells[after][:40]!r} after: if "
+                    "it says who, name it with `subject_column`. Else"
+                )
+        return "If the clock was set or another recording follows"
+
     def _numbers(self, name: str, words_are_empty: bool) -> NDArray[np.float64]:
         cells = self.cells[name]
         if not isinstance(cells, list):
@@ -227,7 +247,7 @@ class Table:
         try:
             return np.array([float(point(cell)) if cell else np.nan for cell in cells])
         except ValueError:
-            cells = ["" if (text := cell.strip()).lower() in _EMPTY else text for cell in cells]
+            cells = ["" if _EMPTY.fullmatch(t := cell.strip(" '=\"")) else t for cell in cells]
             if words_are_empty and (words := self.words(name)):
                 cells = ["" if cell in words else cell for cell in cells]
             if (numbers := _of_hex(cells)) is not None:

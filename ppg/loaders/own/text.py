@@ -15,7 +15,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 
 from ppg.loaders.kinds import is_other, refusal
 from ppg.loaders.own import serial
-from ppg.loaders.own.clocks import FASTEST_HZ
 from ppg.loaders.own.columns import Columns, guess
-from ppg.loaders.own.shapes import one_moment_a_row
-from ppg.loaders.own.table import Rows, Table
-from ppg.plausible import SLOWEST_HZ
+from ppg.loaders.own.shapes import one_moment_a_row, with_rate_above
+from ppg.loaders.own.table import Table
 from ppgnas.errors import DataError
 from ppgnas.tables import counted
 
@@ -37,16 +35,12 @@ LONGEST_NAME = 1000  # characters
 _SPACES = " "
 LARGEST_BYTES = 1 << 30  # unpacked
 MOST_WORDS = 0.2  # of the lines are none of rows
-_RATE = re.compile(
-    r"\b(?:fs|(?:sampling|sample)[ _-]?(?:rate|frequency|freq))\W{1,4}(\d+(?:\.\d+)?)",
-    re.IGNORECASE,
-)
 _COMMENT = re.compile(r'^\s*"?(?:#|%|//)')
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?|[Nn]a[Nn]|0x[0-9a-fA-F]+")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,3}:\d{2}(?:[:.,]\d{2}.*)?")
-_BEGINS_WITH_A_DIGIT = re.compile(r"(?:^|[\t;|,])[\s\"\[(]*[+-]?\d")  # a cell of a line
+_BEGINS_WITH_A_DIGIT = re.compile(r"(?:^|[\t;|,])[ \"\[(]*[+-]?\d")  # a cell of a line
 _UNIT = re.compile(
     r"[\[(].*[\])]|-|%|s|secs?|seconds|[mun]s|[mun]?secs?|min|g|mg|m/\(?s\^?2\)?|m/s.?|"
     r"[mu\u00b5]?v(?:olts?)?|bpm|hz|counts?|adc|lsb|a\.?u\.?|n\.?u\.?|no.units?|unix|unitless|"
@@ -86,21 +80,7 @@ def read_text(path: Path) -> Table:
     lines = _lines(path)
     numbered, clock = serial.without_clock(_kept(path, lines))
     table = _table(path, serial.without_names(numbered), clock)
-    return _with_rate(one_moment_a_row(table), lines)
-
-
-def _with_rate(table: Table, lines: list[str]) -> Table:
-    """With the rate that the lines above the rows say, where no column is a time."""
-    above = lines[: int(table.line[0]) - 1]
-    said = {float(found[1]) for line in above for found in _RATE.finditer(line)}
-    if len(said) != 1 or guess(table.names).time is not None:
-        return table
-    (hz,) = said
-    if not SLOWEST_HZ <= hz <= FASTEST_HZ:
-        return table
-    times = Rows(np.arange(len(table.line)) / hz, hz)
-    note = f"{table.path.name}: {hz:g} rows a second, as its first lines say."
-    return replace(table, rows=dict.fromkeys(table.names, times), notes=(*table.notes, note))
+    return with_rate_above(one_moment_a_row(table), lines)
 
 
 def text_table(path: Path, lines: Iterable[str]) -> Table:
@@ -206,7 +186,7 @@ def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: no such file. Give the path of a .csv file.")
     # A recorder that lost its power leaves zero bytes: at the end of a file nothing is lost.
-    text = _decoded(path, _content(path)).rstrip("\0")
+    text = _decoded(path, _content(path)).rstrip("\0").replace("\u2212", "-")
     if "\0" in text:
         line = len(text[: text.index("\0")].splitlines())
         raise DataError(
@@ -314,17 +294,16 @@ def _separator(lines: list[str]) -> str:
     rows = [line for line in lines if re.search(r"\d", line)][-50:] or lines
     usual = {one: Counter(line.count(one) for line in rows).most_common(1)[0] for one in "\t;|,"}
     parting = [one for one, (most, of) in usual.items() if most and of >= 0.8 * len(rows)]
-    # Of two, the one between the names; the other parts the samples in a cell.
-    names = [line for line in lines if not _BEGINS_WITH_A_DIGIT.search(line)]
-    parting.sort(key=lambda one: usual[one][0] not in [line.count(one) for line in names])
-    for separator in parting:
+    if parting:  # of two, the one between the names; the other parts the samples in a cell
+        names = [line for line in lines if not _BEGINS_WITH_A_DIGIT.search(line)]
+        best = min(
+            parting, key=lambda one: usual[one][0] not in [line.count(one) for line in names]
+        )
         # One number with a decimal comma a line is no row of two cells, whose names would stand
         # right above.
         first = next((i for i, x in enumerate(lines) if _NUMBER.fullmatch(x.strip())), 0)
-        alone = separator == "," and usual[","][0] == 1 and "," not in lines[max(first - 1, 0)]
-        if not (alone and all(_NUMBER.fullmatch(line.strip()) for line in rows[1:])):
-            return separator
-        return ";"
+        alone = best == "," and usual[best][0] == 1 and "," not in lines[max(first - 1, 0)]
+        return ";" if alone and all(_NUMBER.fullmatch(x.strip()) for x in rows[1:]) else best
     if any(lines[0].count(separator) for separator in ";\t,"):
         return max(",;\t", key=lines[0].count)
     spaced = Counter(len(line.split()) for line in rows).most_common(1)[0]
@@ -375,12 +354,13 @@ def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[s
         header.insert(0, _wide(cells, width))
     if not header:
         return tuple(str(place + 1) for place in range(width)), tuple(units)
-    last = [cell for cell in header[-1] if cell]
-    if len(header) == 1 or len(set(last)) == len(last) >= width - 1:
-        names = header[-1]
-    else:  # groups over names: a group goes on until the next one begins
-        lines = [*map(_carried, header[:-1]), header[-1]]
-        names = [_joined(parts) for parts in zip(*lines, strict=False)]
+    lines = [*map(_carried, header[:-1]), header[-1]]  # a group goes on until the next one begins
+    joined, names = [_joined(parts) for parts in zip(*lines, strict=False)], header[-1]
+    last = [cell for cell in names if cell]
+    apart = len(set(last)) == len(last) >= width - 1
+    short = len(header) > 1 and max(map(len, joined)) <= LONGEST_NAME
+    if not apart or (short and guess(joined).ppg and not guess(names).ppg):
+        names = joined
     units += [""] * (len(names) - len(units))
     for place, name in enumerate(names):
         told = _UNIT_IN_NAME.search(name)

@@ -57,14 +57,19 @@ def unit_by_rate(time: NDArray[np.float64], slowest_hz: float) -> str | None:
         time: `(rows,)` finite.
         slowest_hz: rows a second at least.
     """
+    usual = _step(time)
+    fitting = (u for u in ("s", "ms", "us", "ns") if usual * TIME_UNITS[u] <= 1 / slowest_hz)
+    return next(fitting, None) if usual > 0 else None
+
+
+def _step(time: NDArray[np.float64]) -> float:
+    """From row to row, on average, without holes and turns of a counter; 0 if none goes on."""
     steps = np.diff(time)
     steps = steps[steps >= 0] if steps.max(initial=0.0) > 0 else -steps  # the newest comes first
     for _ in range(2):  # without the holes, which are few and longer than any packet
         whole = steps[steps <= LONGEST_PACKET * steps.mean()] if len(steps) else steps
         steps = whole if whole.any() else steps  # whole minutes hold more rows than a packet
-    usual = float(steps.mean()) if len(steps) else 0.0
-    fitting = (u for u in ("s", "ms", "us", "ns") if usual * TIME_UNITS[u] <= 1 / slowest_hz)
-    return next(fitting, None) if usual > 0 else None
+    return float(steps.mean()) if len(steps) else 0.0
 
 
 def crystal_hz(time: NDArray[np.float64], unit: str, *, named: bool) -> float | None:
@@ -76,7 +81,7 @@ def crystal_hz(time: NDArray[np.float64], unit: str, *, named: bool) -> float | 
         unit: of `CRYSTALS`.
         named: whether the file says so, as `time_ms` of ticks does; then only a usual rate counts.
     """
-    every = float(np.ptp(time)) / max(len(time) - 1, 1)
+    every = _step(time)
     hz, by_unit = (1 / (every * TIME_UNITS[one]) for one in (CRYSTALS[unit], unit))
     likely = by_unit > FASTEST_PPG_HZ > hz
     if unit == "ms":  # as of many a sensor: its crystal is told by a rate that is whole

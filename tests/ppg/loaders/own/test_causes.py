@@ -40,6 +40,7 @@ def test_a_clock_that_stands(tmp_path: Path, time_s: float) -> None:
     message = refusal(path)
     assert f"the time column t is {time_s:g} in all of its 3000 rows" in message
     assert "or give `rate_hz` instead" in message
+    assert read_own(path, rate_hz=50).duration_s == 60
 
 
 @pytest.mark.parametrize("every", [17, 20])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,21 @@ def test_a_clock_that_was_set(tmp_path: Path) -> None:
         later = np.where(table["t"] > 30, table["t"] + jump_s, table["t"])
         message = refusal(write(tmp_path / "a.csv", table | {"t": later}))
         assert "jumps by" in message and "Cut the file in two there" in message
+
+
+@pytest.mark.parametrize(
+    ("begin", "form"), [("12:59:40", "%I:%M:%S.%f"), ("10:59:40", "%M:%S.%f")]
+)
+def test_a_clock_of_twelve_hours_or_of_one(tmp_path: Path, begin: str, form: str) -> None:
+    """Without a word for the half of the day, or without the hour, as spreadsheets show it."""
+    table, said, path = made_table(), list[str](), tmp_path / "a.csv"
+    first = datetime.fromisoformat(f"2024-05-31T{begin}")
+    times = [(first + timedelta(seconds=at)).strftime(form)[:-3] for at in table["t"].tolist()]
+    rows = [f"{t},{v:.3f}" for t, v in zip(times, table["green"], strict=True)]
+    path.write_text("\n".join(["t,green", *rows]))
+    found = read_own(path, Columns(("green",), time="t"), say=said.append)
+    assert found.ppg_hz == 50 and found.gaps == () and found.duration_s == 60
+    assert not any("summer" in one for one in said)
 
 
 UNIX_S = 1.7e9

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ppg.loaders.forms import open_table
 from ppg.loaders.own.clocks import counted_on
 from ppg.loaders.own.columns import Columns
+from ppg.loaders.own.read import read_recordings
+from ppg.loaders.own.recipe import Recipe
 from tests.ppg.loaders.own.tables import read_own, refusal
 
 HZ, SECONDS = 50, 180
@@ -36,14 +39,16 @@ def _file(folder: Path, name: str, time: NDArray[np.float64]) -> Path:
         ("micros", 1e6, 2**24),
         ("time_ms", 1e3, 1000),
         ("t", 1, 86400),
+        ("clock", 32768, 2**24),
     ],
 )
 def test_a_counter_that_runs_over_is_counted_on(
     tmp_path: Path, name: str, per_s: float, modulo: float
 ) -> None:
-    time = np.arange(HZ * SECONDS) / HZ + (7.3 if modulo < 86400 else 86300)
+    time = np.arange(HZ * SECONDS) / HZ
+    time += {86400: 86300, 2**24: 500 if per_s == 32768 else 7.3}.get(modulo, 7.3)
     said: list[str] = []
-    path = _file(tmp_path, name, (time * per_s) % modulo)
+    path = _file(tmp_path, name, np.round(time * per_s, 0 if per_s > 1 else 3) % modulo)
     recording = read_own(path, Columns(), say=said.append)
     assert recording.ppg_hz == HZ and recording.gaps == ()
     assert recording.duration_s == pytest.approx(SECONDS, abs=0.05)
@@ -112,11 +117,14 @@ def test_a_counter_of_rows_tells_which_are_lost(
 def test_a_counter_of_packets_tells_which_are_lost(tmp_path: Path) -> None:
     at = np.delete(np.arange(9000), np.s_[5000:5100])
     path = tmp_path / "a.csv"
-    rows = zip(at // 25 % 256, np.sin(7.5 * at / HZ), strict=True)
+    rows = [*zip(at // 25 % 256, np.sin(7.5 * at / HZ), strict=True)]
     path.write_text("\n".join(["seq,green", *(f"{n},{v:.4f}" for n, v in rows)]))
     recording = read_own(path, Columns(), rate_hz=HZ)
     (gap,) = recording.gaps
     assert gap == pytest.approx((4999 / HZ, 5100 / HZ))
+    path.write_text("\n".join(["seq,green,fs", *(f"{n},{v:.4f},{HZ}" for n, v in rows)]))
+    (beside,) = read_recordings(path, Recipe(), open_table=open_table)
+    assert beside.gaps == recording.gaps
 
 
 @pytest.mark.parametrize("name", ["sample", "frame_no", "Row Index"])

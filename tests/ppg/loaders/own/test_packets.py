@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,36 @@ def test_a_packet_that_was_sent_again(tmp_path: Path, form: str, after: int) -> 
     path.write_text("\n".join(lines))
     _check(_read(path, said))
     assert any("100 rows of packets sent again are left out" in one for one in said)
+
+
+@pytest.mark.parametrize("time", ["of the packet", "none"])
+def test_a_packet_that_was_written_twice(tmp_path: Path, time: str) -> None:
+    """With the same time, and where there are no times at all."""
+    rows = [f"{at:.3f},{value}" for at, value in zip(TIME_S // 0.2 * 0.2, PPG, strict=True)]
+    whole = [
+        row for at in range(0, len(rows), 10) for row in rows[at : at + 10] * (1 + (at % 50 == 20))
+    ]
+    lines, rate = (["t,ppg", *whole], None)
+    if time == "none":
+        lines, rate = [row.partition(",")[2] for row in lines], HZ
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    recipe = Recipe(rate_hz=rate)
+    (found,) = read_recordings(tmp_path / "a.csv", recipe, open_table=open_table)
+    _check(found)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_signals_of_two_rates_with_a_number_for_none(tmp_path: Path, number: int) -> None:
+    """As a program fills the cells of a table that it made of two."""
+    none = f"{number},{number},{number}"
+    light = [(at, f"{value},{none}") for at, value in zip(TIME_S, PPG, strict=True)]
+    axes = [(at - 0.005, f"{number},0.2,0.1,{0.97 + 0.01 * np.sin(at):.4f}") for at in TIME_S[::2]]
+    rows = [f"{at:.3f},{cells}" for at, cells in sorted([*light, *axes])]
+    (tmp_path / "a.csv").write_text("\n".join(["t,ppg,ax,ay,az", *rows]))
+    found = _read(tmp_path / "a.csv")
+    assert found.acc is not None and found.acc_hz == HZ / 2
+    assert np.abs(np.linalg.norm(found.acc, axis=1) - 1).max() < 0.02
+    _check(replace(found, ppg=found.ppg[:, :1]))
 
 
 def test_coarse_numbers_come_again_by_themselves(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ppg.loaders.own.columns import guess
-from ppg.loaders.own.text import read_columns
+from ppg.loaders.own.text import read_columns, read_text
 from ppgnas.errors import DataError
 from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.devices.made import zipped
@@ -330,6 +330,14 @@ def test_breaths_a_minute_are_no_heart_rate() -> None:
     assert guess(("t", "ppg", "PR"), {"PR": "bpm"}).hr == "PR"
 
 
+def test_names_over_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(",ppg,acc,,,hr\ntime,raw,x,y,z,rate\n" + "0.1,5,1,2,3,70\n" * 9)
+    found = read_text(path).meant
+    assert found.ppg == ("ppg raw",) and found.acc == ("acc x", "acc y", "acc z")
+    assert (found.time, found.hr) == ("time", "hr rate")
+
+
 def test_other_spellings_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t;green\n0;1 251 234\n1;998\n2;?\n3;-1.#IND\n")
@@ -342,6 +350,9 @@ def test_other_spellings_of_numbers(tmp_path: Path) -> None:
         path.write_text("\n".join(["t,green", *(f"{i},{cell}" for i, cell in enumerate(cells))]))
         read = read_columns(path, ("green",))["green"]
         assert read[np.isfinite(read)].tolist() == [*numbers]
+    path.write_text('t,green\n0,\'-12\'\n1,\u221212\n2,"=""-12"""\n3,#DIV/0!\n4,1.#INF\n')
+    read = read_columns(path, ("green",))["green"]
+    assert read[:3].tolist() == [-12] * 3 and np.isnan(read[3:]).all()
     path.write_text("t,green\n0,12 uV\n1,13 mV\n")
     with pytest.raises(DataError, match="green is '12 uV' in line 2; allowed: a number"):
         read_columns(path, ("green",))
