@@ -52,10 +52,11 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(whole, dict):
         lists = [value for value in whole.values() if isinstance(value, list)]
         longest = max(lists, key=len, default=[])
-        if longest and whole.get("data") is longest and isinstance(longest[0], list):
+        data = whole.get("data")
+        if isinstance(data, list) and len(data) == len(longest) > 0 and isinstance(data[0], list):
             # as pandas splits a table
             names = [str(name) for name in whole.get("columns", ())]
-            return [dict(zip(names, row, strict=True)) for row in whole["data"]]
+            return [dict(zip(names, row, strict=True)) for row in data]
         if longest and isinstance(longest[0], dict):
             return _with_rates(whole, longest)
         whole = [whole]
@@ -77,9 +78,11 @@ def _with_rates(
 
 def _flat(name: str, value: object, deep: int) -> list[tuple[str, str]]:
     """Names and texts of the cells of a row: `acc.x` is `acc x`, and so are three in a list, and a
-    list of such lists."""
+    list of such lists or objects."""
     if deep > DEEPEST:
         raise ValueError(f"more than {DEEPEST} objects within each other")
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        value = {key: [one.get(key) for one in value] for key in value[0]}
     if isinstance(value, list) and "acc" in name.lower():
         if value and all(isinstance(one, list) and len(one) == 3 for one in value[:LOOKED]):
             value = [list(axis) for axis in zip(*value, strict=True)]

@@ -106,7 +106,8 @@ def labels_of(
         table, columns = beats, replace(columns, time=None, hr_time=None)
     time = None if recipe.hr_rate_hz else (columns.hr_time or columns.time)
     given = recipe.hr_rate_hz if own_file else recipe.rate_hz
-    slow = SLOWEST_REFERENCE_HZ if own_file and kind != "ecg" else SLOWEST_ROWS_HZ
+    own_rows = own_file or len(table.cells[name]) < len(table.line)
+    slow = SLOWEST_REFERENCE_HZ if own_rows and kind != "ecg" else SLOWEST_ROWS_HZ
     alone = kind == "rr" and time is None and given is None and name not in table.rows
     rate = 1.0 if alone else given
     option = "`hr_rate_hz`" if own_file else "the file as `hr_file`, too, and `hr_rate_hz`"

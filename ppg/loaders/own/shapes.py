@@ -143,7 +143,8 @@ def _numbered(table: Table, cells: dict[str, list[str]]) -> dict[str, Lists]:
     found = {}
     for name, names in members.items():
         if (len(names) >= FEWEST_OF_A_PACKET or len(names) in sizes) and name not in cells:
-            columns = [column for one in names if any(column := cells.pop(one))]
+            columns = [cells.pop(one) for one in names]
+            columns = columns[: max((i for i, c in enumerate(columns, 1) if any(c)), default=0)]
             if table.decimal_comma:
                 columns = [[cell.replace(",", ".") for cell in column] for column in columns]
             found[name] = [
@@ -165,8 +166,10 @@ def _listed(cell: str) -> list[str]:
     """Samples of a list, `nan` for the words among them; none where most are words."""
     text = cell.strip(" \t[()]").replace(";", ",").replace("|", ",").rstrip(", ")
     row = [part.strip() for part in text.split(",")] if "," in text else text.split()
-    row = [part if _IS_SAMPLE(part) else "nan" for part in row]
-    return row if row.count("nan") <= len(row) / 2 else []
+    words = [part for part in row if not _IS_SAMPLE(part)]
+    return (
+        [part if _IS_SAMPLE(part) else "nan" for part in row] if 2 * len(words) <= len(row) else []
+    )
 
 
 def _laid_out(table: Table, given: Cells) -> Table:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppg.loaders.own.clocks import FASTEST_HZ, counted_on, read_clock
+from ppg.loaders.own.columns import guess
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
 from ppg.packets import HASHED, in_packets, places, row_times_among, rows_counted, sent_again
@@ -103,9 +104,13 @@ def read_series(
     line = table.line[: len(values)]
     hz = None
     column = timing.column
-    if column is not None and column in table.cells and known is not None:
+    if column in table.cells and len(table.cells[column]) != len(values):
         # Times of another signal of the file are not this one's.
-        column = column if len(table.cells[column]) == len(values) else None
+        alike = guess([name for name, cells in table.cells.items() if len(cells) == len(values)])
+        own = alike.time or alike.hr_time or alike.acc_time
+        column = own or (None if known is not None else column)
+        if own:
+            say(f"{table.path.name}: the times of {names[0]} are {own}.")
     if column in table.cells and timing.rate_hz is not None and table.constant(column):
         say(f"{table.path.name}: {column} is one time throughout, and not used.")
         column = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ppg.loaders.forms import open_table
 from ppg.loaders.own.columns import Columns
@@ -217,6 +218,36 @@ def test_beats_as_rows_of_the_signal(tmp_path: Path, first: int) -> None:
     recipe = Recipe(Columns(), hr_file=strap)
     (found,) = read_recordings(path, recipe, open_table=open_table)
     np.testing.assert_allclose(found.hr_bpm[1:-1], 75, atol=0.5)
+
+
+def test_columns_that_are_mostly_empty_and_axes_in_objects(tmp_path: Path) -> None:
+    """A rate once a second as null between: in lists, by number, and as pandas splits a table."""
+    rate = [72 if row % HZ == 0 else None for row in range(len(PPG))]
+    lists = {"t": TIME_S.tolist(), "ppg": PPG.tolist(), "hr": rate}
+    numbered = {name: dict(enumerate(cells)) for name, cells in lists.items()}
+    split = {
+        "columns": [*lists],
+        "index": [*range(len(PPG))],
+        "data": [*zip(*lists.values(), strict=True)],
+    }
+    for whole in (lists, numbered, split):
+        (tmp_path / "a.json").write_text(json.dumps(whole))
+        found = _read(tmp_path / "a.json")
+        _check(found)
+        assert found.usable.sum() > 20
+    axes = [{"x": 0.01 * at, "y": 0.0, "z": 1.0} for at in range(10)]
+    rows = range(0, len(PPG), 10)
+    packets = [{"t": TIME_S[at], "ppg": PPG[at : at + 10].tolist(), "acc": axes} for at in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, packets)))
+    found = _read(tmp_path / "a.jsonl")
+    assert found.acc is not None and found.acc_hz == HZ
+
+
+def test_arrays_of_a_reference_with_times_of_their_own(tmp_path: Path) -> None:
+    whole = {"t": TIME_S, "ppg": PPG, "hr": np.full(60, 72.0), "hr_time": np.arange(60.0)}
+    savemat(tmp_path / "a.mat", whole)
+    found = _read(tmp_path / "a.mat")
+    assert found.ppg_hz == HZ and found.usable.sum() > 20
 
 
 def test_signals_in_objects_with_rates_of_their_own(tmp_path: Path) -> None:
