@@ -219,7 +219,8 @@ def _shared(rows: list[list[str]]) -> int:
         return 0
     first, second = rows[:2]
     for count in range(min(len(first), len(second)) - 1, FEWEST_SHARED - 1, -1):
-        if first[-count] == second[0] and first[-count:] == second[:count]:
+        both = second[:count]
+        if first[-count] == both[0] and first[-count:] == both and len({*both}) > 1:
             alike = [a[-count:] == b[:count] for a, b in pairwise(rows)]
             return count if sum(alike) > SHARED * len(alike) else 0
     return 0
