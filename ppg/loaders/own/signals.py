@@ -104,14 +104,14 @@ def read_series(
     line = table.line[: len(values)]
     hz = None
     column = timing.column
-    if column in table.cells and len(table.cells[column]) != len(values):
+    if column and column in table.cells and len(table.cells[column]) != len(values):
         # Times of another signal of the file are not this one's.
         alike = guess([name for name, cells in table.cells.items() if len(cells) == len(values)])
         own = alike.time or alike.hr_time or alike.acc_time
         column = own or (None if known is not None else column)
         if own:
             say(f"{table.path.name}: the times of {names[0]} are {own}.")
-    if column in table.cells and timing.rate_hz is not None and table.constant(column):
+    if column and column in table.cells and timing.rate_hz and table.constant(column):
         say(f"{table.path.name}: {column} is one time throughout, and not used.")
         column = None
     if column is not None:

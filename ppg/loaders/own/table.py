@@ -148,10 +148,10 @@ class Table:
         """
         found = self.numbers(names)
         if (filled := filled_with(np.stack([*found.values()], axis=1))) is not None:
-            number, rows = filled
-            said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {number:g} in"
-            say(f"{self.path.name}: {said} {counted(int(rows.sum()), 'row')} among others: empty.")
-            found = {name: np.where(rows, np.nan, column) for name, column in found.items()}
+            number, filler = filled
+            of = counted(int(filler.sum()), "row")
+            say(f"{self.path.name}: {', '.join(names)}: {number:g} in {of} among others is empty.")
+            found = {name: np.where(filler, np.nan, column) for name, column in found.items()}
         for name, column in found.items():
             empty = list(self.cells[name]).count("")
             if np.isnan(column).sum() > empty and (words := self.words(name)):

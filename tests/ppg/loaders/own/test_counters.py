@@ -46,7 +46,7 @@ def test_a_counter_that_runs_over_is_counted_on(
     tmp_path: Path, name: str, per_s: float, modulo: float
 ) -> None:
     time = np.arange(HZ * SECONDS) / HZ
-    time += {86400: 86300, 2**24: 500 if per_s == 32768 else 7.3}.get(modulo, 7.3)
+    time += 86300 if modulo == 86400 else 500 if per_s == 32768 else 7.3
     said: list[str] = []
     path = _file(tmp_path, name, np.round(time * per_s, 0 if per_s > 1 else 3) % modulo)
     recording = read_own(path, Columns(), say=said.append)
