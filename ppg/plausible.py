@@ -30,7 +30,7 @@ LARGEST_ACC_G = 4.0  # nobody's median acceleration is above it: then the unit i
 NO_VALUES = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 
 FILLED, FILLED_RUN = 0.05, 8  # of the rows, at least, and rows after each other, at most
-FILLED_AWAY = 0.3  # of the usual distance, the least
+FILLED_AWAY, FILLED_STEPS = 0.3, 5  # of the usual distance, the least, and of their steps
 _NOT_BPM = (
     ("Hz (take 60 times it)", 60.0, 1),
     ("intervals in s (take 60 / it)", 60.0, -1),
@@ -70,8 +70,10 @@ def filled_with(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]] 
         rows = (values == number).all(axis=1)
         away = np.abs(values[~rows & np.isfinite(values).all(axis=1)] - number).max(axis=1)
         runs = np.count_nonzero(np.diff(rows)) / 2
-        often = rows.mean() > FILLED and rows.sum() < FILLED_RUN * runs
-        if often and len(away) and np.quantile(away, 0.01) > FILLED_AWAY * np.median(away):
+        if not (rows.mean() > FILLED and rows.sum() < FILLED_RUN * runs and len(away)):
+            continue
+        step = np.diff(np.unique(away)).min(initial=np.inf)  # coarse values are 0 by themselves
+        if np.quantile(away, 0.01) > max(FILLED_AWAY * np.median(away), FILLED_STEPS * step):
             return number, np.asarray(rows)
     return None
 

@@ -17,6 +17,7 @@ from ppg.loaders.own.read import read_recordings
 from ppg.loaders.own.recipe import Recipe
 from ppg.loaders.own.shapes import _are_lists, _listed
 from ppg.packets import follow, row_times_among
+from ppg.plausible import filled_with
 from ppg.recording import Recording
 
 HZ, SECONDS, ROWS = 50, 60, 20
@@ -158,6 +159,8 @@ def test_signals_of_two_rates_with_a_number_for_none(tmp_path: Path, number: int
     assert found.acc is not None and found.acc_hz == HZ / 2
     assert np.abs(np.linalg.norm(found.acc, axis=1) - 1).max() < 0.02
     _check(replace(found, ppg=found.ppg[:, :1]))
+    coarse = np.round(0.7 * np.random.default_rng(0).standard_normal((500, 3))) / 8  # no gravity
+    assert filled_with(coarse + min(number, 0)) is None
 
 
 def test_coarse_numbers_come_again_by_themselves(tmp_path: Path) -> None:
