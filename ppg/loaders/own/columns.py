@@ -81,17 +81,8 @@ _CHARACTERS = {
     "\u7eff\u5149": "green", "\u7dd1": "green", "\u52a0\u901f\u5ea6": "acc",
     "\uac00\uc18d\ub3c4": "acc", "\u8109\u640f": "ppg", "\u8108\u6ce2": "ppg",
 }  # fmt: skip
-_HOLDING = {
-    "labels",
-    "signals",
-    "signal",
-    "sensors",
-    "data",
-    "values",
-    "value",
-    "samples",
-    "series",
-}
+_HOLDING = {"signals", "signal", "sensors", "data", "values", "value", "samples", "series",
+            "labels"}  # fmt: skip
 _WITHIN = re.compile(r"^(?:.*[./](?=.)|value )", re.IGNORECASE)
 _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}
