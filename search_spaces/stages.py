@@ -97,8 +97,7 @@ def canonical_stage(
     )
     if stride > 1 and stage.depth == 1:
         dilation = 1  # the only block carries the stride, and strided layers are undilated
-    ends = stage.expansion, stride, residual, stage.inner
-    acts = StageArch(stage.depth, stage.width, stage.kernel, dilation, *ends)
+    acts = replace(stage, stride=stride, dilation=dilation, residual=residual)
     return acts, stage.width, time
 
 
