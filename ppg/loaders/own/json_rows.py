@@ -56,8 +56,11 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
         if isinstance(data, list) and len(data) == len(longest) > 0 and isinstance(data[0], list):
             # as pandas splits a table
             names = [str(name) for name in whole.get("columns", ())]
+            if odd := {len(row) for row in data} - {len(names)}:
+                raise ValueError(f"{len(names)} `columns` and rows of {min(odd)} in `data`")
             return [dict(zip(names, row, strict=True)) for row in data]
-        if longest and isinstance(longest[0], dict):
+        beside = [each for each in lists if len(each) == len(longest)]  # values for each object
+        if longest and all(isinstance(each[0], dict) for each in beside):
             return _with_rates(whole, longest)
         whole = [whole]
     if not isinstance(whole, list):

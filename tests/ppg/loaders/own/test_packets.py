@@ -19,6 +19,7 @@ from ppg.loaders.own.shapes import _are_lists, _listed
 from ppg.packets import follow, row_times_among
 from ppg.plausible import filled_with
 from ppg.recording import Recording
+from ppgnas.errors import DataError
 
 HZ, SECONDS, ROWS = 50, 60, 20
 TIME_S = np.arange(HZ * SECONDS) / HZ
@@ -244,6 +245,15 @@ def test_columns_that_are_mostly_empty_and_axes_in_objects(tmp_path: Path) -> No
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, packets)))
     found = _read(tmp_path / "a.jsonl")
     assert found.acc is not None and found.acc_hz == HZ
+    at_rest = [{"x": 0.01 * (row % 7), "y": 0.0, "z": 1.0} for row in range(len(PPG))]
+    (tmp_path / "b.json").write_text(json.dumps({"acc": at_rest, **lists}))  # objects come first
+    found = _read(tmp_path / "b.json")
+    _check(found)
+    assert found.acc is not None and found.acc_hz == HZ
+    split["columns"] = [*lists][:2]
+    (tmp_path / "a.json").write_text(json.dumps(split))
+    with pytest.raises(DataError, match="2 `columns` and rows of 3 in `data`"):
+        _read(tmp_path / "a.json")
 
 
 def test_arrays_of_a_reference_with_times_of_their_own(tmp_path: Path) -> None:
