@@ -82,6 +82,11 @@ def text_of(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def reason(error: Exception) -> str:
+    """Why a file cannot be used: of the operating system's words those without number and path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def seal(path: Path) -> None:
     """Keep the SHA-256 of a file beside it, for `is_sealed`."""
     write_text_atomic(path.with_name(f"{path.name}.sha256"), sha256_of(path))

@@ -159,17 +159,17 @@ class SearchSpace:
             SpaceError: the file cannot be read, lacks a key, has an unknown one or a bad choice.
         """
         document = read_toml(path, SpaceError)
-        stages = document.pop("stages", [])
+        stages = document.get("stages", [])
         if not isinstance(stages, list) or not all(isinstance(item, dict) for item in stages):
             raise SpaceError(f"space file {path}: stages is no list of tables; write [[stages]]")
-        optional = {"pool_s": [], _WINDOW: [TASK.window_s], _PUBLISHED: []}
+        optional = {"pool_s": [], _WINDOW: [TASK.window_s], _PUBLISHED: [], "stages": []}
         _check_keys(str(path), {**optional, **document}, {*_ALLOWED, *optional})
         parsed = []
         for number, stage in enumerate(stages):
             _check_keys(f"{path}: stages[{number}]", stage, set(_ALLOWED_IN_STAGES))
             parsed.append(StageSpace(**{key: tuple(value) for key, value in stage.items()}))
         choices: dict[str, Any] = {key: tuple(value) for key, value in document.items()}
-        return SearchSpace(name=path.stem, stages=tuple(parsed), **choices)
+        return SearchSpace(name=path.stem, **{**choices, "stages": tuple(parsed)})
 
     def restricted(self, *, acceleration: bool) -> SearchSpace:
         """The same space with one front end, for recordings that allow no other."""
@@ -379,7 +379,7 @@ def _check_keys(where: str, document: Mapping[str, object], wanted: set[str]) ->
         if keys:
             raise SpaceError(
                 f"space file {where} {problem} {', '.join(sorted(keys))}; "
-                f"expected exactly: {', '.join(sorted(wanted))}"
+                f"allowed: {', '.join(sorted(wanted))}"
             )
     for key in sorted(wanted):
         if not isinstance(document[key], list):

@@ -106,8 +106,8 @@ def adapted_text(adapted: Adaptation) -> str:
     """What came of it, in lines."""
     low, high = adapted.taught_bpm
     lines = [
-        f"kind {adapted.kind}, {counted(adapted.windows, 'window')} of {adapted.minutes:g} min "
-        f"teach, {low:.0f} to {high:.0f} BPM"
+        f"kind {adapted.kind}, {counted(adapted.windows, 'window')} of the first "
+        f"{adapted.minutes:g} min teach, {low:.0f} to {high:.0f} BPM"
     ]
     guard = adapted.guard
     if guard is not None:

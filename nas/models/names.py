@@ -220,7 +220,7 @@ def find_model(name: str) -> Model:
     if path.is_dir():
         inside = path / "model.tflite"
         where = f"pass {inside}" if inside.is_file() else _ALLOWED
-        raise ModelError(f"{name} is a folder and holds no model with a card; {where}")
+        raise ModelError(f"{name} is a folder and no model; {where}")
     try:
         content = content_of(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -236,7 +236,8 @@ def find_model(name: str) -> Model:
         document = parse_json(content.decode("utf-8"))
     except ValueError as error:
         # Where the header of a safetensors file begins.
-        found = "holds weights alone" if content[8:9] == b"{" else f"is not JSON ({error})"
+        told = f"is not JSON ({error})" if path.suffix == ".json" else "is no model"
+        found = "holds weights alone" if content[8:9] == b"{" else told
         raise ModelError(f"{name} {found}; {_ALLOWED}") from error
     if isinstance(document, dict) and document.get("format") == "ppgnas-graph":
         return Model(name, Graph.from_json(document))

@@ -62,8 +62,8 @@ def table_of(found: Sequence[Rescored]) -> tuple[list[str], list[list[str]]]:
 
 def sentences_of(found: Sequence[Rescored]) -> list[str]:
     """Which finalist suits all boards, and how many candidates fit and stand on each front."""
-    fronts = ", ".join(f"{each.after.board} {each.front.after}" for each in found)
-    fits = ", ".join(f"{each.after.board} {each.feasible.after}" for each in found)
+    fronts = ", ".join(f"{each.after.board} {each.front.after:,}" for each in found)
+    fits = ", ".join(f"{each.after.board} {each.feasible.after:,}" for each in found)
     best = best_over_all(found)
     chosen = (
         "No finalist fits every board."

@@ -20,6 +20,7 @@ from nas.report.page import cost, fixed, sleep_words, word
 
 COMPARED = ("flash_bytes", "sram_bytes", "latency_ms", "energy_mj", "power_mw")
 """Power beside energy: it has the sensors, which one that reads at a higher rate needs more of."""
+CHEAPER = f"costs less and nowhere more ({', '.join(word(key) for key in COMPARED)})"
 SEED_SHARE = 0.08
 """Another seed moves the difference of two errors by so much of them: 1.21 +- 0.07 BPM over five
 seeds (results/reference/records.md), times the root of two."""
@@ -107,7 +108,7 @@ class Choice:
         else:
             yield (
                 f"Finalist {lowest.number} has {LOWEST}, {fixed(search_mae_bpm(lowest))} BPM, but "
-                f"finalist {beater.number} costs less, nowhere more, and errs as much: "
+                f"finalist {beater.number} {CHEAPER}, and errs as much: "
                 f"{fixed(search_mae_bpm(beater))}, where other people or another seed move the "
                 f"difference by {fixed(uncertainty_bpm(beater, lowest))}."
             )
@@ -119,7 +120,7 @@ class Choice:
         if (cheaper := self.doubted_by) is not None:
             apart = search_mae_bpm(cheaper) - search_mae_bpm(mine)
             yield (
-                f"Finalist {cheaper.number} costs less and nowhere more: it errs by "
+                f"Finalist {cheaper.number} {CHEAPER}: it errs by "
                 f"{fixed(apart)} BPM more on these search people, where other people or another "
                 f"seed move the difference by {fixed(uncertainty_bpm(cheaper, mine))}; more "
                 "people would tell."
@@ -197,11 +198,12 @@ def _columns(one: Finalist, other: Finalist) -> Iterator[_Column]:
         yield f"{reading} on search people", errors, bpm
     yield "raw on report people", (mine.mae_bpm, its.mae_bpm), bpm
     yield "smoothed on report people", (mine.mae_bpm_smoothed, its.mae_bpm_smoothed), bpm
-    yield "of the median person", (mine.median_person_mae_bpm, its.median_person_mae_bpm), bpm
+    of_median = (mine.median_person_mae_bpm, its.median_person_mae_bpm)
+    yield "of the median report person", of_median, bpm
     of_worst = (mine.worst_person_mae_bpm, its.worst_person_mae_bpm)
-    yield "of the worst person", of_worst, bpm
+    yield "of the worst report person", of_worst, bpm
     shares = (-100 * mine.within_5_bpm, -100 * its.within_5_bpm)
-    yield "of readings within 5 BPM", shares, lambda value: fixed(value, 1, unit="%")
+    yield "of report readings within 5 BPM", shares, lambda value: fixed(value, 1, unit="%")
     for key in ("weight_bytes", *COMPARED):
 
         def shown(value: float, key: str = key) -> str:

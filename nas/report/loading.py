@@ -27,7 +27,7 @@ from nas.run.documents import read_rows
 from nas.run.folder import RunDir
 from nas.run.run_toml import RunDocument
 from ppgnas.errors import RunError
-from ppgnas.files import sha256_of, text_of
+from ppgnas.files import reason, sha256_of, text_of
 
 Bound = Literal["value", "low", "high"]
 AGAIN = "pass a folder that `ppgnas search` wrote, or run the search again"
@@ -153,7 +153,7 @@ def _predictions(path: Path) -> Predictions:
         text = text_of(path)
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"report: {path} cannot be read ({error}); {AGAIN}") from error
+        raise RunError(f"report: {path} cannot be read ({reason(error)}); {AGAIN}") from error
     except csv.Error as error:
         raise RunError(f"report: {path} is not CSV ({error}); {AGAIN}") from error
     missing = {"person", "reference_bpm", "bpm"} - set(rows[0] if rows else ())

@@ -169,6 +169,8 @@ def gather(config: TrainConfig, space: SearchSpace) -> People:
 
 def _read(config: TrainConfig) -> tuple[list[Recording], list[Recording], list[str]]:
     """Recordings of `data` and of `report_data`, and notes on files that are not read."""
+    if config.split is not None:
+        read_split(Path(config.split))  # recordings take minutes to read
     recordings, lost = read_labelled(config.data, seed=config.seed)
     recordings = with_channels(recordings, config.channels)
     further: list[Recording] = []

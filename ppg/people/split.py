@@ -19,7 +19,7 @@ import numpy as np
 
 from ppg.recording import Recording, data_set_of
 from ppgnas.errors import DataError
-from ppgnas.files import text_of
+from ppgnas.files import reason, text_of
 from ppgnas.parsing import parse_json
 from ppgnas.tables import counted
 
@@ -183,7 +183,7 @@ def read_split(
         document: Any = parse_json(text_of(path))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: the split cannot be read: {error}. It is a JSON file with the lists "
+            f"{path}: the split cannot be read: {reason(error)}. It is a JSON file with the lists "
             f"{', '.join(PARTS)}."
         ) from error
     if not isinstance(document, dict) or set(document) != set(PARTS):

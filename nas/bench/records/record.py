@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from nas.run.card import ModelFile
 from ppgnas.errors import RunError
-from ppgnas.files import text_of
+from ppgnas.files import reason, text_of
 from ppgnas.parsing import parse_json
 
 FORMAT = "ppgnas-record"
@@ -146,4 +146,6 @@ def read_record(path: Path) -> Record:
             )
         return Record.from_json(document)
     except (OSError, ValueError) as error:  # a RunError is neither
-        raise RunError(f"{path} cannot be read ({error}); remove it to make it again") from error
+        raise RunError(
+            f"{path} cannot be read ({reason(error)}); remove it to make it again"
+        ) from error

@@ -28,7 +28,7 @@ from typing import Any
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.recipe import Recipe
 from ppgnas.errors import DataError
-from ppgnas.files import text_of
+from ppgnas.files import reason, text_of
 from ppgnas.parsing import finite, parse_toml
 
 MAPPING = "recordings.toml"
@@ -52,8 +52,8 @@ def read_mapping(path: Path) -> list[tuple[Path, Recipe]]:
         document = parse_toml(text_of(path), parse_float=finite)
     except (ValueError, OSError) as error:
         raise DataError(
-            f"{path}: no mapping file ({error}); allowed: TOML with [[recording]] tables. Write "
-            f"one with: ppgnas data convert {shlex.quote(str(path.parent))} --guess"
+            f"{path}: no mapping file ({reason(error)}); allowed: TOML with [[recording]] tables. "
+            f"Write one with: ppgnas data convert {shlex.quote(str(path.parent))} --guess"
         ) from error
     common = {key: value for key, value in document.items() if key != "recording"}
     tables = document.get("recording")

@@ -124,7 +124,8 @@ def test_what_reads_recordings_whatever_the_order_of_its_axes(name: str) -> None
             ModelError,
             r"m\.onnx is an ONNX file, .* pass the \.tflite file",
         ),
-        ("m.ONNX", "....", ModelError, r"is not JSON"),
+        ("m.ONNX", "....", ModelError, r"m\.ONNX is no model; name RUN:ID"),
+        ("m.c", "/* int8 */", ModelError, r"m\.c is no model; name RUN:ID"),
         ("m.json", "\x08\x07", ModelError, r"m\.json is an ONNX file"),
         ("m.bin", "\x08\x08", ModelError, r"m\.bin is an ONNX file, which is written for other"),
         ("m.json", "{}", ModelError, "is neither an architecture"),
@@ -158,10 +159,10 @@ def test_what_is_no_model(
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"is a folder and holds no model with a card; name RUN:"):
+    with pytest.raises(ModelError, match=r"is a folder and no model; name RUN:"):
         find_model(str(tmp_path))
     (tmp_path / "model.tflite").touch()  # as of a compact encoder
-    with pytest.raises(ModelError, match=r"with a card; pass .*model\.tflite"):
+    with pytest.raises(ModelError, match=r"no model; pass .*model\.tflite"):
         find_model(str(tmp_path))
 
 

@@ -236,7 +236,7 @@ def test_the_verb(
         return int(str(left.value.code)), said.out, said.err
 
     code, out, _ = run("--out", str(tmp_path / "anna"))
-    assert code == 0 and "kind low-rank, 57 windows of 2 min teach, " in out
+    assert code == 0 and "kind low-rank, 57 windows of the first 2 min teach, " in out
     assert "(SYNTHETIC)" in out and "bytes of SRAM" in out
     assert (tmp_path / "anna" / "model.tflite").is_file()
     code, out, err = run("--kind", "prior", "--json")

@@ -102,6 +102,9 @@ def test_a_run_says_who_is_one_person(tmp_path: Path) -> None:
 def test_a_split_file_with_one_person_on_two_sides(tmp_path: Path) -> None:
     name, other = write_one_person_twice(tmp_path / "data")
     file = tmp_path / "split.json"
+    nowhere = config_for(tmp_path / "no data", split=str(file))
+    with pytest.raises(DataError, match=r"split\.json: the split cannot be read"):  # asked first
+        gather(nowhere, load_space("tiny"))
     three = [f"synthetic/s3p0{n}" for n in range(3)]
     sides = {"train": [name, three[0]], "search": [three[1]], "report": [three[2], other]}
     file.write_text(json.dumps(sides))

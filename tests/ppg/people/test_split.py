@@ -231,7 +231,7 @@ def test_bad_files(tmp_path: Path, document: Any, expected: str) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     text = message(lambda: read_split(tmp_path / "none.json"))
-    assert "none.json: the split cannot be read" in text
+    assert "none.json: the split cannot be read: No such file or directory. It" in text
 
 
 def test_real_people() -> None:
