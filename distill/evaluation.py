@@ -23,7 +23,7 @@ from ppg.people.metrics import (
     summary,
 )
 from ppg.readout.decode import Decoded, decode
-from ppg.readout.smoothing import Smoothing, read_series
+from ppg.readout.smoothing import Smoothing, read_series, smoothing_of
 from ppg.readout.transitions import Transitions
 from ppg.windows import WindowSet
 from search_spaces.arch import Arch
@@ -87,6 +87,7 @@ def predict_windows(
         smoothing, transitions, measured: see `ppg.readout.smoothing.read_series`.
         rule: the arithmetic, of `deploy.integers.reference`.
     """
+    smoothing = smoothing_of(smoothing)  # before inference, which takes long
     return decoded(
         _logits(net, windows, rule),
         windows,

@@ -143,7 +143,7 @@ def _rescored(model: ppgnas.Model, **options: object) -> object:
         (lambda model: UNTYPED.search("80KB", data=Path()), "no .npz file"),
         (lambda model: UNTYPED.search("80KB", data=""), "`data` is empty"),
         (lambda model: UNTYPED.search("80KB", out=""), "`out` is empty"),
-        (lambda model: UNTYPED.search("80KB", effrot="quick"), "no option 'effrot'"),
+        (lambda model: UNTYPED.search("80KB", effrot="quick"), "no option 'effrot'; see "),
         (lambda model: model.predict(np.zeros(1000)), "`recording` is of the type ndarray"),
         (lambda model: model.evaluate(np.zeros(1000)), "`source` is of the type ndarray"),
         (lambda model: model.evaluate([]), "there are no recordings"),

@@ -82,7 +82,8 @@ def resolve(given: Mapping[str, Any], base: SearchConfig | None = None) -> Searc
         chosen_by = {**kept, **values}
         kept["trials"] = _usual_trials(chosen_by.get("sampler"), chosen_by["effort"])
     if unknown := values.keys() - {field.name for field in fields(SearchConfig)}:
-        raise ConfigError(f"a search has no option {', '.join(map(repr, sorted(unknown)))}")
+        names = ", ".join(map(repr, sorted(unknown)))
+        raise ConfigError(f"a search has no option {names}; see `ppgnas search --help`")
     around_it = {"budgets": Budgets(**budgets), "around": around, "windows": windows}
     asked = SearchConfig(**{**kept, **values, **around_it})
     mix = effort_by_name(asked.effort).mix_of(asked.distill, taught=asked.teacher != NONE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from distill.evaluation import decoded, predict_windows
 from hwmodels.graph import Graph, Layer, Tensor
 from ppg.synthetic.recordings import synthesize
 from ppg.windows import InputSpec, WindowSet, windows_of
+from ppgnas.errors import DataError
 
 FILES = Path(__file__).parents[1] / "deploy" / "tflite" / "files"
 
@@ -65,3 +67,6 @@ def test_logits_stay_as_they_are(windows: WindowSet) -> None:
     logits = net.dequantize_output(reference.run(net, net.quantize_input(windows.x)))
     expected = decoded(logits.reshape(len(windows.x), 180), windows)
     np.testing.assert_array_equal(predict_windows(net, windows).raw.bpm, expected.raw.bpm)
+    missing: Any = None  # a wrong word is told before inference
+    with pytest.raises(DataError, match="`smoothing` is 'x'; allowed: none, clip, hmm"):
+        predict_windows(missing, windows, smoothing=cast("Any", "x"))
