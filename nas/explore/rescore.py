@@ -229,7 +229,8 @@ def _why_leaves(one: _Costed, better: Sequence[_Costed]) -> str:
         whose = f"the {shown}" if name.startswith("board ") else f"the {shown} budget"
         if name == "period":
             whose = "the time from one reading to the next"
-        return f"exceeds {whose} by {100 * excess:.0f} %"
+        percent = 100 * excess  # never 0: it is exceeded
+        return f"exceeds {whose} by {max(percent, 0.1):.{int(percent < 0.5)}f} %"
     if better:
         return f"candidate {better[0].candidate.number} is better in everything"
     return "is beaten"

@@ -66,6 +66,11 @@ def group(
     if len(paths) > MOST_FILES:
         left = len(paths) - MOST_FILES
         say(f"{left} of {len(paths)} files are left out, from {paths[MOST_FILES]} on.")
+    if not seen:
+        raise DataError(
+            f"{root}: no file in it can be read (ppgnas data list shows the forms); name the "
+            "folder that holds the recordings."
+        )
     signals = [one for one in seen if one.columns.ppg]
     if not signals:
         raise DataError(

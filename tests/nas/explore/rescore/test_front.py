@@ -124,6 +124,9 @@ def test_a_board_too_small_for_some(
     assert all(
         not why.startswith("was not") for why in (r["why"] for r in document["front"]["enters"])
     )
+    change_board(monkeypatch, sram_bytes=front[-1]["sram_bytes"] - 1)
+    (*_, hardly) = document_of(run, board="stm32f767")["front"]["leaves"]
+    assert hardly["why"] == "exceeds the board SRAM by 0.1 %"
 
 
 def test_who_enters_because_another_leaves(

@@ -66,6 +66,8 @@ def test_a_folder_of_files_in_two_commands(
 
 
 def test_a_column_of_people_needs_no_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no file in it can be read .*; name the folder that"):
+        guess_mapping(tmp_path, say=lambda _: None)
     (tmp_path / "all.csv").write_text("subject,activity,t,green,hr\n" + TWO_PEOPLE)
     text, count = guess_mapping(tmp_path, say=lambda _: None)
     assert count == 1 and 'subject_column = "subject"' in text and "\nsubject =" not in text
