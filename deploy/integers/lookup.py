@@ -36,8 +36,13 @@ _INPUT_BITS = 4  # before the point of the argument; 27 behind it
 def table(net: QuantizedNet, layer: Layer, *, litert: bool = False) -> NDArray[np.int8]:
     """`(256,)` stored results of the stored inputs -128 .. 127, by TFLM's or LiteRT's rule."""
     if layer.in_float and layer.op in IN_FLOAT:
-        return _in_float_alone(net, layer, litert)
+        return _real(net, layer, litert)
     return TABLES[layer.op](net, layer, litert)
+
+
+def _ends(net: QuantizedNet, layer: Layer) -> tuple[tuple[float, int], tuple[float, int]]:
+    """Scale and zero point of the input, and of the output."""
+    return net.activations[layer.inputs[0]], net.activations[layer.output]
 
 
 def _argument(net: QuantizedNet, layer: Layer) -> tuple[Ints, NDArray[np.bool_], Ints]:
@@ -106,18 +111,14 @@ def _leaky_relu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int
 
 def _rescaled(net: QuantizedNet, layer: Layer, factor: float = 1.0) -> Ints:
     """Stored inputs times a factor, at the output's scale."""
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     by = fixed_point.quantize_multiplier(scale * factor / out_scale)
     return fixed_point.multiply(np.arange(-128, 128) - zero_point, by) + out_zero
 
 
 def _hard_swish(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     """x * relu6(x + 3) / 6 in 16 bits; see reference_ops::HardSwish."""
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     high = (np.arange(-128, 128, dtype=np.int64) - zero_point) << 7
     fine = float(np.float32(scale)) / 128
     to_output = _sixteen_bits(fixed_point.quantize_multiplier(np.float32(fine / out_scale)))
@@ -151,34 +152,21 @@ def _high_mul16(a: Ints, b: int) -> Ints:
     return result
 
 
-def _real(
-    net: QuantizedNet, layer: Layer, function: Callable[[NDArray[np.float32]], NDArray[Any]]
-) -> NDArray[np.int8]:
-    """A function of real values in float32, as TFLite fills a table: ties away from zero.
+def _real(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
+    """One of `REAL` or `IN_FLOAT` in float32, as TFLite fills a table: ties away from zero.
 
     Behind a float operator QUANTIZE divides by the scale.
     """
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     real = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
     with np.errstate(all="ignore"):  # what leaves float32 is cut at int8's limits
-        found = function(real).astype(np.float32)
+        found = (REAL.get(layer.op) or IN_FLOAT[layer.op])(layer, real).astype(np.float32)
         if layer.in_float:
             found = found / np.float32(out_scale)
         else:
             found = found * (np.float32(1) / np.float32(out_scale))
         away = np.trunc(found + np.copysign(np.float32(0.5), found))
     return _int8(np.nan_to_num(np.clip(away, -1e6, 1e6)) + out_zero)
-
-
-def _elu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    return _real(net, layer, lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x))
-
-
-def _gelu(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    """x times the normal distribution's share below x."""
-    return _real(net, layer, _gelu_by_tanh if layer.approximate else _gelu_by_erf)
 
 
 def _gelu_by_erf(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -194,35 +182,18 @@ def _gelu_by_tanh(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _in_float_alone(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    return _real(net, layer, lambda x: IN_FLOAT[layer.op](layer, x))
-
-
 def _sqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     """Of less than nothing int8's smallest value; the int8 kernel cuts, and does not round."""
     if layer.in_float:
-        return _real(net, layer, lambda x: np.where(x >= 0, np.sqrt(np.maximum(x, 0)), -np.inf))
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+        return _real(net, layer, litert)
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     x = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
     root = np.trunc(np.sqrt(np.maximum(x, 0)) / np.float32(out_scale)) + out_zero
     return _int8(np.where(x >= 0, root, -128))
 
 
-def _exp(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    return _real(net, layer, np.exp)
-
-
-def _log(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    """Of nothing and less it is int8's smallest value."""
-    return _real(net, layer, lambda x: np.where(x > 0, np.log(np.maximum(x, 1e-30)), -np.inf))
-
-
 def _abs(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     positive = np.abs(np.arange(-128, 128) - zero_point)
     if scale == out_scale:
         return _int8(positive + out_zero)
@@ -232,9 +203,7 @@ def _abs(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
 
 def _rsqrt(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:
     """1 / sqrt(x) by Newton's method in integers; int8's largest value at 0 and below."""
-    (scale, zero_point), (out_scale, out_zero) = (
-        net.activations[name] for name in (layer.inputs[0], layer.output)
-    )
+    (scale, zero_point), (out_scale, out_zero) = _ends(net, layer)
     root = np.float32(np.sqrt(np.float32(scale)))
     by = fixed_point.quantize_multiplier(np.float32(1 / (root * np.float32(out_scale))))
     stored = np.full(256, 127)
@@ -257,6 +226,15 @@ def _int8(values: NDArray[Any]) -> NDArray[np.int8]:
 def _clipped(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(x, *fixed_point.LIMITS[layer.activation])
 
+
+REAL: dict[Op, Callable[[Layer, NDArray[np.float32]], NDArray[Any]]] = {
+    "elu": lambda _, x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x),
+    "gelu": lambda layer, x: (_gelu_by_tanh if layer.approximate else _gelu_by_erf)(x),
+    "exp": lambda _, x: np.exp(x),
+    "log": lambda _, x: np.where(x > 0, np.log(np.maximum(x, 1e-30)), -np.inf),
+    "sqrt": lambda _, x: np.where(x >= 0, np.sqrt(np.maximum(x, 0)), -np.inf),
+}
+"""By the operator: of real values, -inf where there is none; int8's smallest value then."""
 
 IN_FLOAT: dict[Op, Callable[[Layer, NDArray[np.float32]], NDArray[Any]]] = {
     "quantize": lambda _, x: x,
@@ -285,12 +263,8 @@ TABLES: dict[Op, Callable[[QuantizedNet, Layer, bool], NDArray[np.int8]]] = {
     "leaky_relu": _leaky_relu,
     "hard_swish": _hard_swish,
     "quantize": _quantize,
-    "elu": _elu,
-    "gelu": _gelu,
-    "exp": _exp,
-    "sqrt": _sqrt,
-    "log": _log,
     "abs": _abs,
     "rsqrt": _rsqrt,
-    **dict.fromkeys(FLOAT_OPS, _in_float_alone),
+    **dict.fromkeys((*REAL, *FLOAT_OPS), _real),
+    "sqrt": _sqrt,
 }
