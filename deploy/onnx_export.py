@@ -202,17 +202,14 @@ class _Writer(Nodes):
         self._quantized(inputs, layer, **window)
 
     def _fully_connected(self, layer: Layer) -> None:
-        graph = self._net.graph
-        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        source, target = self._shapes(layer)
         rows = dense_rows(target)
         flat = self._flat(layer.inputs[0], layer, prod(source))
         if rows > 1:
             sizes = np.array([-1, prod(source) // rows], np.int64)
             shape = self._constant(f"{flat}:rows:shape", sizes)
             flat = self._node("Reshape", [flat, shape], f"{flat}:rows")
-        real = self._node(
-            "DequantizeLinear", [flat, *self._scale(layer.inputs[0])], f"{flat}:real"
-        )
+        real = self._dequantized(flat, layer.inputs[0], f"{flat}:real")
         inputs = [real, *self._weights(layer)]
         if len(target) == 2:
             self._quantized(inputs, layer, transB=1)
@@ -248,9 +245,7 @@ class _Writer(Nodes):
         ]
         flat = self._reshaped(self._nhwc(layer.inputs[0], layer), f"{name}:steps", (steps, inputs))
         first = self._node("Transpose", [flat], f"{name}:first", perm=[1, 0, 2])
-        real = self._node(
-            "DequantizeLinear", [first, *self._scale(layer.inputs[0])], f"{name}:real"
-        )
+        real = self._dequantized(first, layer.inputs[0], f"{name}:real")
         # (steps, 1, windows, units)
         found = self._node("LSTM", [real, *constants], f"{name}:all", hidden_size=units)
         stored = self._node("QuantizeLinear", [found, *self._scale(layer.output)], f"{name}:int8")
@@ -332,8 +327,7 @@ class _Writer(Nodes):
         self._of_all(layer, alpha=layer.slope)
 
     def _reshape(self, layer: Layer) -> None:
-        graph = self._net.graph
-        source, target = graph.shape(layer.inputs[0]), graph.shape(layer.output)
+        source, target = self._shapes(layer)
         if len(source) == len(target) == 4 and source[3] == target[3]:
             # Height and width are cut anew, channels stay: the same in both layouts.
             self._reshaped(layer.inputs[0], layer.output, (target[3], *target[1:3]))
@@ -363,8 +357,7 @@ class _Writer(Nodes):
         self._clamped("MaxPool", [layer.inputs[0]], layer, **self._window(layer))
 
     def _mean(self, layer: Layer) -> None:
-        shapes = [self._net.graph.shape(name) for name in (layer.inputs[0], layer.output)]
-        rank, kept = (len(shape) for shape in shapes)
+        rank, kept = map(len, self._shapes(layer))
         # Channels come first in four dimensions, and last in fewer.
         reduced = [2, 3] if rank == 4 else list(range(1, rank - 1))
         axes = self._constant(f"mean:axes{'' if rank == 4 else rank}", np.array(reduced, np.int64))
@@ -379,8 +372,7 @@ class _Writer(Nodes):
             if swapped:
                 turned = f"{layer.output}:swapped{index}"
                 stored = self._node("Transpose", [stored], turned, perm=[0, 1, 3, 2])
-            inputs = [stored, *self._scale(name)]
-            real.append(self._node("DequantizeLinear", inputs, f"{layer.output}:real{index}"))
+            real.append(self._dequantized(stored, name, f"{layer.output}:real{index}"))
         self._quantized(real, layer, output=f"{layer.output}:nhwc")
         self._back(f"{layer.output}:nhwc", layer)
 

@@ -80,11 +80,11 @@ class Nodes:
             stored = self._onnx.numpy_helper.to_array(self._constants[tensor])
             real = (stored.astype(np.float32) - zero_point) * np.float32(scale)
             return self._constant(f"{tensor}:real", real)
-        return self._node(
-            "DequantizeLinear",
-            [tensor, *self._scale(tensor)],
-            f"{layer.name}:{tensor}:real{len(self._nodes)}",
-        )
+        return self._dequantized(tensor, tensor, f"{layer.name}:{tensor}:real{len(self._nodes)}")
+
+    def _dequantized(self, stored: str, tensor: str, output: str) -> str:
+        """Stored values at a tensor's scale."""
+        return self._node("DequantizeLinear", [stored, *self._scale(tensor)], output)
 
     def _weights(self, layer: Layer) -> list[str]:
         """Dequantised weights and bias."""

@@ -59,22 +59,18 @@ def model_texts(
     return in_times_of(source, task), in_times_of(declared, task)
 
 
-def model_files(
-    net: QuantizedNet, folder: Path, *, mode: Mode = "window", max_scratch_bytes: int | None = None
-) -> ModelFiles:
+def model_files(net: QuantizedNet, folder: Path, *, mode: Mode = "window") -> ModelFiles:
     """Write `model.c` and `model.h` into a folder.
 
     Args:
         mode: see `generate`.
-        max_scratch_bytes: what the device has for the scratch buffer; no limit unless given.
 
     Raises:
-        ExportError: a layer that the C cannot compute, by name, or a scratch buffer that is too
-            long.
+        ExportError: a layer that the C cannot compute, by name.
         GraphError: a network that cannot stream.
         OSError: the folder cannot be written.
     """
-    made = generate(net, mode=mode, max_scratch_bytes=max_scratch_bytes)
+    made = generate(net, mode=mode)
     model, head = model_texts(net, made)
     write_text_atomic(folder / "model.h", head)
     write_text_atomic(folder / "model.c", model)

@@ -24,29 +24,22 @@ def _in_word(constant: int, word: int) -> int:
     return constant if word == 31 else (constant + (1 << 15)) >> 16
 
 
-def _product(a: Ints, b: Ints | int, word: int) -> Ints:
-    """gemmlowp's `SaturatingRoundingDoublingHighMul` of `word + 1` bits."""
-    product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << (word - 1))) >> word
-    result: Ints = np.minimum(product, (1 << word) - 1)
-    return result
-
-
 def exp_of_minus(x: Ints, *, bits: int, word: int = 31) -> Ints:
     """exp(-x) of x >= 0 with `bits` before its point and `word - bits` behind it."""
     quarter = 1 << (word - bits - 2)
     near = (-x & (quarter - 1)) - quarter  # in [-1/4, 0)
     a = (near << bits) + (1 << (word - 3))  # + 1/8: Taylor around -1/8
-    a2 = _product(a, a, word)
-    a3, a4 = _product(a2, a, word), _product(a2, a2, word)
+    a2 = high_mul(a, a, word)
+    a3, a4 = high_mul(a2, a, word), high_mul(a2, a2, word)
     third = _in_word(715827883, word)
-    tail = _product(divide_by_power_of_two(a4, 2) + a3, third, word) + a2
+    tail = high_mul(divide_by_power_of_two(a4, 2) + a3, third, word) + a2
     tail = divide_by_power_of_two(tail, 1)
     middle = _in_word(1895147668, word)  # exp(-1/8)
-    result = middle + _product(a + tail, middle, word)
+    result = middle + high_mul(a + tail, middle, word)
     rest = near + x
     for power, factor in zip(range(-2, bits), _EXP_OF_POWERS, strict=False):
         bit = 1 << (word - bits + power)
-        result = np.where(rest & bit, _product(result, _in_word(factor, word), word), result)
+        result = np.where(rest & bit, high_mul(result, _in_word(factor, word), word), result)
     if bits > 5:
         result = np.where(x > _SMALLEST << (word - bits), 0, result)
     return np.where(x == 0, (1 << word) - 1, result)
@@ -55,11 +48,11 @@ def exp_of_minus(x: Ints, *, bits: int, word: int = 31) -> Ints:
 def _reciprocal(a: Ints, word: int) -> Ints:
     """2 / (1 + a) of fractions in [0, 1], two bits before the point: Newton's division."""
     half = (a + (1 << word)) >> 1
-    x: Ints = _in_word(1515870810, word) + _product(half, -_in_word(1010580540, word), word)
+    x: Ints = _in_word(1515870810, word) + high_mul(half, -_in_word(1010580540, word), word)
     # 48/17 - 32/17 of it
     for _ in range(3):
-        rest = (1 << (word - 2)) - _product(half, x, word)
-        x = x + (_product(x, rest, word) << 2)
+        rest = (1 << (word - 2)) - high_mul(half, x, word)
+        x = x + (high_mul(x, rest, word) << 2)
     return x
 
 

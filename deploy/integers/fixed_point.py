@@ -56,14 +56,14 @@ def quantize_multiplier(real: ArrayLike) -> Multiplier:
     return Multiplier(np.where(vanishes, 0, mantissa), np.where(vanishes, 0, shift))
 
 
-def high_mul(a: Ints, b: Ints | int) -> Ints:
-    """gemmlowp's `SaturatingRoundingDoublingHighMul` of int32 values.
+def high_mul(a: Ints, b: Ints | int, word: int = 31) -> Ints:
+    """gemmlowp's `SaturatingRoundingDoublingHighMul` of int32 values, or of `word + 1` bits.
 
     `floor((a * b + 2^30) / 2^31)`: gemmlowp's nudge and truncating division come to this for both
     signs. Only -2^31 by -2^31 saturates.
     """
-    product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + 2**30) >> 31
-    result: Ints = np.minimum(product, INT32_MAX)
+    product = (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << (word - 1))) >> word
+    result: Ints = np.minimum(product, (1 << word) - 1)
     return result
 
 

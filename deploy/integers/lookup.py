@@ -24,7 +24,13 @@ from deploy.integers.exponential import (
     one_minus_over_one_plus,
     one_over_one_plus,
 )
-from deploy.integers.fixed_point import Ints, Multiplier, divide_by_power_of_two, inverse_root
+from deploy.integers.fixed_point import (
+    Ints,
+    Multiplier,
+    divide_by_power_of_two,
+    high_mul,
+    inverse_root,
+)
 from deploy.integers.quantized import QuantizedNet
 from hwmodels.graph import Layer
 from hwmodels.operators import FLOAT_OPS, Op
@@ -123,11 +129,11 @@ def _hard_swish(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int
     fine = float(np.float32(scale)) / 128
     to_output = _sixteen_bits(fixed_point.quantize_multiplier(np.float32(fine / out_scale)))
     to_relu = _sixteen_bits(fixed_point.quantize_multiplier(np.float32(fine / (3 / 32768))))
-    value = _high_mul16(high, int(to_output.mantissa))
+    value = high_mul(high, int(to_output.mantissa), 15)
     relu, shift = high, int(to_relu.shift)
     if shift > 0:
         relu = np.clip(relu << (shift - 1), -32768, 32767)
-    relu = _high_mul16(relu, int(to_relu.mantissa))
+    relu = high_mul(relu, int(to_relu.mantissa), 15)
     if shift > 0:
         relu = np.clip(relu << 1, -32768, 32767)
     if shift < 0:
@@ -144,12 +150,6 @@ def _sixteen_bits(by: fixed_point.Multiplier) -> fixed_point.Multiplier:
     """A mantissa rounded to 15 bits."""
     mantissa = np.minimum((by.mantissa + (1 << 15)) >> 16, 32767)
     return fixed_point.Multiplier(mantissa, by.shift)
-
-
-def _high_mul16(a: Ints, b: int) -> Ints:
-    """gemmlowp's `SaturatingRoundingDoublingHighMul` of int16."""
-    result: Ints = np.minimum((a * b + (1 << 14)) >> 15, 32767)
-    return result
 
 
 def _real(net: QuantizedNet, layer: Layer, litert: bool) -> NDArray[np.int8]:

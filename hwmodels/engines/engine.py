@@ -197,8 +197,6 @@ class Engine:
     code_ratios: dict[str, Estimate] = field(default_factory=dict, kw_only=True)
     profiles: tuple[Profile, ...] = field(repr=False, compare=False)
     _law: CLaw | None = field(default=None, repr=False, compare=False)
-    # Profiles and costs of layers seen before; a pure function's memory, never part of the value.
-    memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def law(self) -> CLaw:
@@ -224,11 +222,7 @@ class Engine:
 
     def profile(self, board: Board) -> Profile:
         """The timings that stand for a board: of its part, its family, its core, a Cortex-M7."""
-        key = (board.core, board.part)
-        found = self.memo.get(key)
-        if not isinstance(found, Profile):
-            found = self.memo[key] = nearest(self.profiles, board.core, board.part)
-        return found
+        return nearest(self.profiles, board.core, board.part)
 
     def code_ratio(self, board: Board) -> Estimate:
         """What bytes of generated code are multiplied by on a board."""
