@@ -67,7 +67,6 @@ class Instruction:
         access_bytes: 1, 2, 4 or 8 per transfer; 0 where nothing is moved.
         sets_flags: it writes the condition flags.
         reads_flags: it depends on them: predicated, carry in, SEL.
-        predicated: it has a condition: a branch, or any instruction under IT.
         inline_shift: an operand is shifted, or an immediate is a rotated byte.
         ends_block: it may change the course: a branch or a write of pc.
         conditional: a branch that may fall through.
@@ -90,7 +89,6 @@ class Instruction:
     access_bytes: int = 0
     sets_flags: bool = False
     reads_flags: bool = False
-    predicated: bool = False
     inline_shift: bool = False
     ends_block: bool = False
     conditional: bool = False
@@ -206,7 +204,6 @@ class Decoder:
             access_bytes=_access_bytes(name) if moves else 0,
             sets_flags=bool(raw.update_flags) or name in ("cmp", "cmn", "tst", "teq"),
             reads_flags=predicated or name in ("adc", "sbc", "rrx", "sel"),
-            predicated=predicated,
             inline_shift=bool(shifted) or _rotated_immediate(raw.bytes, name),
             ends_block=branch,
             conditional=branch and (predicated or name in ("cbz", "cbnz")),

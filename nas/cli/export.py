@@ -86,23 +86,12 @@ def export(
     from nas.run.windows import mode_of
 
     sensors = Sensors(ppg_hz, acc_hz, ppg_channels, counts_per_g, smoothing, fifo_s)
+    of_readings = {"adapt": adapt, "adapt_minutes": adapt_minutes, "mode": mode, **sensors.stated}
     if is_encoder(Path(model)):
-        refuse_idle(
-            f"{model} is an encoder of whole segments",
-            adapt=adapt,
-            adapt_minutes=adapt_minutes,
-            mode=mode,
-            **sensors.stated,
-        )
+        refuse_idle(f"{model} is an encoder of whole segments", **of_readings)
         written = export_encoder(Path(model), formats, Path(out), prefix=prefix, force=force)
     elif (found := find_model(model)).file is not None:
-        refuse_idle(
-            f"{model} is a network alone",
-            adapt=adapt,
-            adapt_minutes=adapt_minutes,
-            mode=mode,
-            **sensors.stated,
-        )
+        refuse_idle(f"{model} is a network alone", **of_readings)
         written = export_foreign(found, formats, Path(out), prefix=prefix, force=force)
     else:
         written = export_files(
