@@ -14,38 +14,13 @@ import argparse
 
 import numpy as np
 
-from deploy.c.build import emulator_of, model_files
-from deploy.emulation.emulate import EmulationResult
-from deploy.emulation.toolchain import Compiler, find_compiler
-from deploy.fuzz.counting import draw
+from deploy.emulation.toolchain import find_compiler
+from deploy.fuzz.counting import draw, emulated
 from deploy.fuzz.matrix import for_core
 from deploy.fuzz.random_net import random_net
-from deploy.integers import reference
-from deploy.integers.quantized import QuantizedNet
 from hwmodels.path import SINGLE_ISSUE
-from ppgnas.errors import ToolError
-from ppgnas.files import temporary_folder
 
 CORES = ("M3", "M0+")
-
-
-def run(net: QuantizedNet, compiler: Compiler, seed: int) -> EmulationResult:
-    """One window of noise.
-
-    Raises:
-        ToolError: the logits differ from the reference.
-    """
-    rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, net.graph.shape(net.graph.input)).astype(np.int8)
-    expected = reference.run(net, x, rule="c")
-    with temporary_folder() as folder:
-        emulator = emulator_of(net, model_files(net, folder), compiler)
-        found = emulator.call(
-            "ppg_run", {"ppg_input": x.tobytes()}, outputs={"ppg_logits": expected.nbytes}
-        )
-    if found.outputs["ppg_logits"] != expected.tobytes():
-        raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
-    return found
 
 
 def main() -> None:
@@ -59,10 +34,11 @@ def main() -> None:
     for number, graph in enumerate(draw(arguments.networks, arguments.seed, "window")):
         seed = arguments.seed + number
         net = random_net(graph, seed)
-        cycles = run(net, compiler, seed).cycles
+        _, here = emulated(net, seed, compiler)
         for core in CORES:
-            own = run(net, for_core(compiler, core), seed).instructions
-            each[core].append((own / graph.total_macs, own * SINGLE_ISSUE.value / cycles))
+            _, there = emulated(net, seed, for_core(compiler, core))
+            own = there.instructions
+            each[core].append((own / graph.total_macs, own * SINGLE_ISSUE.value / here.cycles))
         print(f"{number + 1}: {graph.total_macs} MACs", flush=True)
     for core, found in each.items():
         per_mac, ratio = np.array(found).T

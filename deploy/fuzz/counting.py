@@ -26,10 +26,12 @@ import numpy as np
 
 from deploy.c.build import emulator_of, model_files
 from deploy.c.source import generate
+from deploy.emulation.emulate import EmulationResult, Emulator
 from deploy.emulation.toolchain import Compiler, find_compiler
 from deploy.fuzz.foreign import foreign_graph
 from deploy.fuzz.random_net import random_net
 from deploy.integers import reference
+from deploy.integers.quantized import QuantizedNet
 from hwmodels.generated_c.shapes import COLUMNS, StepShape, infer_shape, step_shape
 from hwmodels.generated_c.streaming import stream_program
 from hwmodels.graph import Graph
@@ -84,42 +86,54 @@ def draw(networks: int, seed: int, mode: Mode) -> Iterator[Graph]:
         yield graph
 
 
+def emulated(
+    net: QuantizedNet, seed: int, compiler: Compiler, mode: Mode = "window"
+) -> tuple[Emulator, EmulationResult]:
+    """A window of noise in emulation, of streaming block by block; the counts of the last call.
+
+    Raises:
+        ToolError: the logits differ from the reference.
+    """
+    graph, rng = net.graph, np.random.default_rng(seed)
+    window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
+    expected = reference.run(net, window, rule="c")
+    with temporary_folder() as folder:
+        emulator = emulator_of(net, model_files(net, folder, mode=mode), compiler)
+    if mode == "streaming":
+        emulator.call("ppg_start")
+    for part in np.split(window, graph.task.blocks if mode == "streaming" else 1, axis=2):
+        result = emulator.call(
+            "ppg_run", {"ppg_input": part.tobytes()}, outputs={"ppg_logits": expected.nbytes}
+        )
+    if result.outputs["ppg_logits"] != expected.tobytes():
+        raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
+    return emulator, result
+
+
 def count(graph: Graph, seed: int, compiler: Compiler, mode: Mode) -> list[tuple[object, ...]]:
     """Rows of one network: `COLUMNS`, then `MEASURED`, and of streaming `KEPT`."""
     net = random_net(graph, seed)
     source = generate(net, mode=mode)
     stream = source.stream
-    rng = np.random.default_rng(seed)
-    window = rng.integers(-128, 128, graph.shape(graph.input)).astype(np.int8)
-    expected = reference.run(net, window, rule="c")
-    with temporary_folder() as folder:
-        emulator = emulator_of(net, model_files(net, folder, mode=mode), compiler)
-        if stream is not None:
-            emulator.call("ppg_start")
-        for part in np.split(window, 1 if stream is None else net.graph.task.blocks, axis=2):
-            result = emulator.call(
-                "ppg_run", {"ppg_input": part.tobytes()}, outputs={"ppg_logits": expected.nbytes}
-            )
-        if result.outputs["ppg_logits"] != expected.tobytes():
-            raise ToolError(f"seed {seed}: outputs in emulation differ from the reference")
-        graph = graph if stream is None else stream.graph
+    emulator, result = emulated(net, seed, compiler, mode)
+    graph = graph if stream is None else stream.graph
 
-        def row(function: str, shape: StepShape, times: int, *kept: int) -> tuple[object, ...]:
-            instructions = result.by_function[function] // times
-            cycles = result.cycles_by_function[function] / times
-            size = emulator.image.symbol(function).size_bytes
-            return *shape[: len(COLUMNS)], times, instructions, cycles, size, *kept
+    def row(function: str, shape: StepShape, times: int, *kept: int) -> tuple[object, ...]:
+        instructions = result.by_function[function] // times
+        cycles = result.cycles_by_function[function] / times
+        size = emulator.image.symbol(function).size_bytes
+        return *shape[: len(COLUMNS)], times, instructions, cycles, size, *kept
 
-        times = Counter(function for function, _ in source.calls)
-        rows = {}
-        for index, step in enumerate(source.program.steps):
-            function = source.calls[index][0]
-            shape = step_shape(graph, source.program, step)
-            kept = () if stream is None else stream.kept.get(index, (0, 0, 0))[1:]
-            rows[function] = row(function, shape, times[function], *kept)
-        entry = infer_shape(graph, len(source.program.steps))
-        last = ("ppg_infer", entry, 1) if stream is None else ("ppg_step", entry, 1, 0, 0)
-        return [*rows.values(), row(*last)]
+    times = Counter(function for function, _ in source.calls)
+    rows = {}
+    for index, step in enumerate(source.program.steps):
+        function = source.calls[index][0]
+        shape = step_shape(graph, source.program, step)
+        kept = () if stream is None else stream.kept.get(index, (0, 0, 0))[1:]
+        rows[function] = row(function, shape, times[function], *kept)
+    entry = infer_shape(graph, len(source.program.steps))
+    last = ("ppg_infer", entry, 1) if stream is None else ("ppg_step", entry, 1, 0, 0)
+    return [*rows.values(), row(*last)]
 
 
 def main() -> None:
