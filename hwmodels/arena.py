@@ -275,20 +275,26 @@ def live_bytes(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: in
     return live
 
 
-def lower_bound_plan(graph: Graph) -> Plan:
+def lower_bound_plan(graph: Graph, scratch_bytes: Sequence[int] | None = None) -> Plan:
     """A plan for the metadata of a file, at the lower bound wherever the search reaches it.
 
     The input and the output of a reshape are the same bytes and share them. Tensors are tried in
     many orders, each at the lowest free offset: those of decreasing size, life and area first,
-    then orders in which a buffer that touches the top has moved forward. Scratch is left to TFLM,
-    which plans it when the program starts. Deterministic; ends when the arena is as small as the
-    bytes that live at once, or after a fixed number of orders, and is never worse than `plan`.
+    then orders in which a buffer that touches the top has moved forward. Scratch is placed after
+    the tensors and from the largest on, as TFLM does, which plans it when the program starts.
+    Deterministic; ends when the arena is as small as the bytes that live at once, or after
+    a fixed number of orders, and is never worse than `plan`.
+
+    Args:
+        scratch_bytes: `(layers,)`; none unless given.
 
     Returns:
-        Offsets of every tensor; `live_bytes` counts shared bytes once.
+        Offsets of every tensor, then of the scratch; `live_bytes` counts shared bytes once.
     """
     times = len(graph.layers) + 1
-    buffers = buffers_of(graph, [0] * len(graph.layers))
+    buffers = buffers_of(
+        graph, [0] * len(graph.layers) if scratch_bytes is None else scratch_bytes
+    )
     greedy = plan(buffers, times)
     owner = _owners(graph, buffers)
     groups = sorted(set(owner))
@@ -296,7 +302,9 @@ def lower_bound_plan(graph: Graph) -> Plan:
     spans = [(min(b.first for b in m), max(b.last for b in m)) for m in members]
     raw = [max(b.bytes for b in m) for m in members]
     sizes = [aligned(size) for size in raw]
-    best = _search(sizes, spans, times)
+    names = {tensor.name for tensor in graph.tensors}
+    tensors = [i for i, m in enumerate(members) if m[0].name in names]
+    best = _search(tensors, sizes, spans, times)
     of_buffers = [best[groups.index(group)] for group in owner]
     found = _planned(buffers, of_buffers, best, raw, spans, times)
     return found if found.arena_bytes <= greedy.arena_bytes else greedy
@@ -312,9 +320,12 @@ def _owners(graph: Graph, buffers: Sequence[Buffer]) -> list[int]:
     return owner
 
 
-def _search(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int) -> list[int]:
-    """Offsets of all buffers for the best order that is found."""
+def _search(
+    tensors: Sequence[int], sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int
+) -> list[int]:
+    """Offsets of all buffers for the best order of `tensors` that is found."""
     bound = max(live_bytes(sizes, spans, times))
+    rest = sorted(set(range(len(sizes))) - set(tensors), key=lambda i: (sizes[i], i), reverse=True)
     life = [last - first + 1 for first, last in spans]
     keys = (
         lambda i: (sizes[i], i),
@@ -323,7 +334,7 @@ def _search(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int) 
         lambda i: (-spans[i][0], sizes[i]),
         lambda i: (spans[i][1], sizes[i]),
     )
-    starts = [sorted(range(len(sizes)), key=key, reverse=True) for key in keys]
+    starts = [sorted(tensors, key=key, reverse=True) for key in keys]
     rng = random.Random(0)
     best: list[int] = []
     lowest = 0
@@ -332,7 +343,7 @@ def _search(sizes: Sequence[int], spans: Sequence[tuple[int, int]], times: int) 
         # Every start has its share of the attempts.
         if attempt % (_TRIES // len(starts)) == 0:
             order = starts[attempt // (_TRIES // len(starts)) % len(starts)]
-        offsets = place_in_order(order, sizes, spans, times)
+        offsets = place_in_order([*order, *rest], sizes, spans, times)
         top = max(offset + size for offset, size in zip(offsets, sizes, strict=True))
         if not best or top < lowest:
             best, lowest = offsets, top
@@ -354,8 +365,8 @@ def _moved(
     highest = [i for i in range(len(sizes)) if offsets[i] + sizes[i] == top]
     first, last = spans[rng.choice(highest)]
     blamed = [i for i in order if i in highest]
-    # Moving another tensor of that time now and then leaves cycles.
-    if rng.random() < 0.3:
+    # Moving another tensor of that time now and then leaves cycles; scratch has none to blame.
+    if not blamed or rng.random() < 0.3:
         blamed = [i for i in order if spans[i][0] <= last and first <= spans[i][1]]
     chosen = rng.choice(blamed)
     place_now = order.index(chosen)
