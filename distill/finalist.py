@@ -33,7 +33,10 @@ from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
 
-FINETUNE_RATE = 6e-3
+FINETUNE_RATE, OF_STEPS, FALL = 3e-2, 1800, 0.25
+"""Highest rate of a float training of so many steps; of more it falls with this power of them.
+
+Of 6e-3 to 6e-2, these err least (docs/distillation.md)."""
 QAT_RATE = 4e-4
 OBSERVED_BATCHES = 16
 CHECKPOINT_EVERY = 500
@@ -101,6 +104,11 @@ class FinalistJob:
         return placed(Adaptor(channels, pool.features.shape[1], seed=self.seed), self.device)
 
 
+def finetune_rate(steps: int) -> float:
+    """The highest learning rate of a float training of so many steps."""
+    return float(FINETUNE_RATE * min(1.0, OF_STEPS / steps) ** FALL)
+
+
 def fit_finalist(
     job: FinalistJob,
     module: nn.Module,
@@ -122,7 +130,8 @@ def fit_finalist(
         schedule = Schedule(effort.qat_steps, QAT_RATE, CHECKPOINT_EVERY)
     else:
         phase, first, shape = "float", 0, (job.pause, job.before, job.course)
-        schedule = Schedule(effort.finetune_steps, FINETUNE_RATE, CHECKPOINT_EVERY, *shape)
+        rate = finetune_rate(job.course or effort.finetune_steps)
+        schedule = Schedule(effort.finetune_steps, rate, CHECKPOINT_EVERY, *shape)
 
     def losses(step: int, shard: int) -> Iterator[Mapping[str, Tensor]]:
         if isinstance(module, QatNetwork):

@@ -14,7 +14,7 @@ Progress = Callable[[int, int, str], None]
 
 EffortName = Literal["smoke", "quick", "standard", "thorough"]
 AUTO = "auto"
-EACH_STEP_VALUES = 17_400
+EACH_STEP_VALUES = 10_000
 """A step takes as long as so many values, whatever the network; its own are `Plan.values`."""
 SMALL_VALUES, LARGE_VALUES, MOST_TIMES = 18_000, 38_000, 2.0
 """Networks between these get the steps of an effort; smaller ones more, at most so many times."""
@@ -82,8 +82,8 @@ class Effort:
 
         The time of a small one is at least that of a middle one, which is as large as `medium`, so
         that it has more steps; one that is larger than `large` takes no longer than that. A step
-        took 5.7 ms and 0.33 ms for each thousand values (25 networks, one core; 5 % off in the
-        mean). Errors of small and of large networks fall alike with the steps: `tiny`
+        took 5.8 ms and 0.53 ms for each thousand values (five published networks, one busy core).
+        Errors of small and of large networks fall alike with the steps: `tiny`
         erred by 1.99 BPM on search people after 3,000 and by 1.55 after 8,000, one of 1.6 M MAC by
         1.61 after 3,768 and 1.20 after 15,073.
         """
@@ -106,7 +106,7 @@ EFFORTS: dict[str, Effort] = {
     effort.name: effort
     for effort in (
         Effort("smoke", 8, 4, 8, 8, 32, warmup_steps=4, supernet_steps=8, search_windows=64),
-        Effort("quick", 900, 500, 1800, 150),
+        Effort("quick", 600, 350, 1200, 110),
         Effort(
             *("standard", 3500, 1800, 10000, 900),
             warmup_steps=200,
