@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from distill.compression.retrain import retrain
-from distill.finalist import FinalistJob
+from distill.finalist import FinalistJob, finetune_rate
 from distill.pool import open_pool
 from distill.teachers.resnet import ResNetShape, ResNetTeacher
 from distill.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
@@ -114,3 +114,8 @@ def test_a_network_shows_what_it_pools() -> None:
     up = network.upsample
     whole = coarse if up is None else upsample(coarse, up.weight, up.bias)
     torch.testing.assert_close(logits, whole)
+
+
+def test_long_trainings_begin_at_a_lower_rate() -> None:
+    assert finetune_rate(8) == finetune_rate(1800) == pytest.approx(0.03)
+    assert finetune_rate(16 * 1800) == pytest.approx(0.015)

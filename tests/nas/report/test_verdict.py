@@ -213,5 +213,5 @@ def test_caution_about_a_search_that_had_no_time(tmp_path: Path) -> None:
     assert steps == 3 and cautions(finalist(), float_steps=FEW_STEPS) == []
     assert cautions(finalist(), float_steps=steps) == [
         "In its time the search could train each finalist for about 3 steps, where effort quick "
-        "takes 1,800: these networks are hardly trained; search again with more --time."
+        "takes 1,200: these networks are hardly trained; search again with more --time."
     ]
