@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import EVEN, FEWEST_PACKETS, TOGETHER, RowTimes, Times, holes, row_times
 
 FEW = 0.1  # rows of a grid that lack a value, at most,
@@ -27,6 +28,8 @@ BY_CHANCE = 2  # rows, that go on as the copied ones do
 FITTING = 0.8  # of the stretches that come again, at least, are packets
 REMEMBERED = 3  # packets
 COUNTED = 0.9  # of the rows at least, that follow the row before in a counter of rows
+HELD = 0.2  # of the rows at least, where others of a faster sensor stand between,
+STRETCH, WANDER = 50, 0.5  # of so many values, that are as even as this, in steps
 FOLLOWING = 0.5  # of the square of the way from row to row, at most, is that between two of them
 
 Mask = NDArray[np.bool_]
@@ -84,6 +87,27 @@ def _held(every_s: Times, whole: Mask) -> Mask | None:
 
     fits = uneven(taken.cumsum()[whole]) <= uneven(np.arange(len(known_s))) + TIE
     return np.asarray(taken) if fits else None
+
+
+def held(time_s: Times, values: NDArray[np.float64]) -> Mask | None:
+    """`(rows,)` which repeat the row before, where values of a slower sensor stand in each row of
+    a faster one until the next come; None if none do, as where few or coarse values repeat.
+
+    Args:
+        time_s: `(rows,)`.
+        values: `(rows, columns)`.
+    """
+    again = np.append(False, (np.diff(values, axis=0) == 0).all(axis=1))
+    steps = np.diff(time_s[~again])
+    if again.mean() < HELD or len(steps) < 2 * STRETCH or in_packets(np.diff(time_s)):
+        return None
+    usual = float(np.median(steps))
+    period = float(steps[(steps > EVEN[0] * usual) & (steps < EVEN[1] * usual)].mean())
+    off = np.rint(steps / period) * period - steps  # of an even clock stays small, or it adds up
+    whole = len(off) // STRETCH * STRETCH
+    wander_s = off[:whole].reshape(-1, STRETCH).cumsum(axis=1).std(axis=1)
+    apart = np.diff(time_s).mean() / (1 - HELD) < period < 1 / SLOWEST_HZ
+    return again if apart and np.median(wander_s) < WANDER * period else None
 
 
 def sent_again(rows: NDArray[Any]) -> Mask:

@@ -26,6 +26,7 @@ from ppgnas.errors import DataError
 
 UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from another zero
 DAY_S = 86400.0
+SHORT_YEARS = 15  # 2015: of two digits an earlier year is none
 HOUR_S = 3600.0
 SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
 TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
@@ -266,24 +267,32 @@ def in_digits(cell: str) -> str:
 
 
 def _order(cells: list[str]) -> str:
-    """Which of day and month comes first in dates that end with the year.
+    """Which of day, month and year comes first; "unknown" where a year of two digits may be a day.
 
-    Of two digits it ends a date whose second number is no month.
+    Between slashes and with AM or PM it is the month, unless it cannot be.
     """
-    dates = [_DATE.match(cell) for cell in cells[:: max(len(cells) // 500, 1)] if cell]
-    parts = [(d[1], d[2], d[0]) for d in dates if d and len(d[3]) == 4]
-    if not parts and any(d and "/" in d[0] and int(d[1]) <= 12 < int(d[2]) for d in dates):
+    looked = (_DATE.match(cell) for cell in cells[:: max(len(cells) // 500, 1)] if cell)
+    dates = [date for date in looked if date and len(date[1]) < 3]
+    if not dates:
+        return "year first"
+    numbers = np.array([[int(part) for part in date.groups()] for date in dates])
+    months = (numbers <= 12).all(axis=0)
+    years = ((numbers >= SHORT_YEARS) & (numbers <= datetime.now().year % 100)).all(axis=0)
+    slash, short = "/" in dates[0][0], len(dates[0][3]) < 3
+    if slash and months[0] and (not months[1] or dates[0].string[-1] in "mM"[short * 2 :]):
         return "month/day"
-    if not parts or "/" not in parts[0][2]:
-        return "year first" if not parts else "day first"
-    return "month/day" if any(int(second) > 12 for _, second, _ in parts) else "day/month"
+    if not short:
+        return "day/month" if slash else "day first"
+    if years[2] and months[1] and ("." in dates[0][0] or not (years[0] or months[0])):
+        return "day first"
+    return "year first" if years[0] and not years[2] else "unknown"
 
 
 def moment(cell: str, order: str) -> tuple[float, Base] | None:
     """Seconds of a date, a time of day or both, and from where they count; None if it is none.
 
     Args:
-        order: of day and month where the year comes last: "month/day", or day first.
+        order: see `_order`.
     """
     if short := _SHORT.fullmatch(cell):  # minutes and seconds, from any zero
         return int(short[1]) * 60 + float(short[2].replace(",", ".")), "zero"
@@ -305,14 +314,12 @@ def moment(cell: str, order: str) -> tuple[float, Base] | None:
     if date is None:
         return seconds, "day"
     parts = [int(part) for part in date.groups()]
-    if len(date[3]) == 4 or order == "month/day":
+    if len(date[1]) < 3 and order != "year first":
         parts = [parts[2], parts[0], parts[1]] if order == "month/day" else parts[::-1]
-    if parts[0] < 100 and order == "month/day":
-        parts[0] += 2000
-    if parts[0] < 100:  # of two digits: which of the three is the year cannot be told
+    if parts[0] < 100 and order == "unknown":
         return None
     try:
-        day = datetime(parts[0], parts[1], parts[2], tzinfo=timezone.utc)
+        day = datetime(parts[0] + 2000 * (parts[0] < 100), parts[1], parts[2], tzinfo=timezone.utc)
     except ValueError:
         return None
     if zone[2]:
@@ -337,16 +344,9 @@ def started(time_s: float, base: Base) -> str:
     """A moment as a recording keeps it: ISO 8601, without a zone where none is known."""
     if base == "zero" or not np.isfinite(time_s):
         return ""
-    if base == "day":
-        return (
-            (datetime(2000, 1, 1) + timedelta(seconds=time_s % DAY_S))
-            .time()
-            .isoformat("milliseconds")
-        )
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
-    return (moment if base == "utc" else moment.replace(tzinfo=None)).isoformat(
-        timespec="milliseconds"
-    )
+    at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
+    at = at if base == "utc" else at.replace(tzinfo=None)
+    return at.isoformat(timespec="milliseconds")[11 if base == "day" else 0 :]
 
 
 def on_one_clock(clock: Clock, base: Base, begin_s: float, end_s: float) -> tuple[Clock, str]:

@@ -18,7 +18,7 @@ _TIME = (
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
-    "start time", "start",
+    "start time", "start", "start date", "begin", "from", "date", "datum", "fecha",
 )  # fmt: skip
 _STAMP = {"timestamp", "timestampsync", "millis", "micros", "nanos"}
 # Of one word of a clock, and of others beside it.
@@ -26,8 +26,9 @@ _CLOCK = {"time", "timestamp", "clock", "sec", "secs", "seconds", "tick", "ticks
           "timer", "uptime", "epoch", "unixtime", "utc", "monotonic", "sampletime", "starttime",
           "iso", "recorded", "started", "received", "created", "rtc"}  # fmt: skip
 _OF_A_CLOCK = {"t", "unix", "posix", "local", "date", "elapsed", "relative", "rel", "since", "at",
-               "start", "boot", "in", "sensor", "device", "host", "phone", "server", "system",
-               "sample", "frame", "recording", "gps", "garmin", "ms", "us", "ns"}  # fmt: skip
+               "start", "begin", "boot", "in", "sensor", "device", "host", "phone", "server",
+               "system", "sample", "frame", "recording", "gps", "garmin", "ms", "us",
+               "ns"}  # fmt: skip
 _HR = (
     "hr", "heart rate", "heartrate", "bpm", "reference", "heart rate bpm", "hr bpm",
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
@@ -82,7 +83,7 @@ _CHARACTERS = {
     "\uac00\uc18d\ub3c4": "acc", "\u8109\u640f": "ppg", "\u8108\u6ce2": "ppg",
 }  # fmt: skip
 _HOLDING = {"signals", "signal", "sensors", "data", "values", "value", "samples", "series",
-            "labels"}  # fmt: skip
+            "labels", "payload", "message", "body"}  # fmt: skip
 _WITHIN = re.compile(r"^(?:.*[./](?=.)|value )", re.IGNORECASE)
 _WORD = re.compile("|".join(_CHARACTERS), re.IGNORECASE)
 _PPG_WORDS = {"ppg", "bvp", "pleth", "plethysmogram", "photoplethysmogram"}

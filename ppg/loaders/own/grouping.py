@@ -1,7 +1,8 @@
 """Which files of a folder belong to one recording, guessed for a hand to check.
 
 A file with a PPG begins a recording. Acceleration and reference in files of their own go with the
-PPG whose name is the same apart from words such as `ppg`, `acc` and `polar`.
+PPG whose name is the same apart from words such as `ppg`, `acc` and `polar`, or that is alone in
+the folder.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ROLE = {
     "ppg", "bvp", "pleth", "acc", "accel", "acceleration", "accelerometer", "imu", "hr", "rr",
     "ibi", "ecg", "ref", "reference", "polar", "h10", "strap", "watch", "wrist", "chest",
     "heartrate", "heart", "rate", "garmin", "label", "labels", "data", "raw", "signals", "green",
-    "sensor", "ble", "band",
+    "sensor", "ble", "band", "numerics",
 }  # fmt: skip
 _DATE = re.compile(
     r"(?:(?<=/)|^)(?:19|20)\d\d([-._/]?)\d\d\1\d\d(?:[-._/T]{0,2}\d\d[-._/]?\d\d(?:[-._/]?\d\d)?)?(?=/|$)"
@@ -84,6 +85,10 @@ def group(
     names = _names([one.path.relative_to(root) for one in signals])
     for one, person, name in zip(signals, people, names, strict=True):
         near = [other for other in seen if other.key == one.key and not other.columns.ppg]
+        if not near and (other := _only_other(one, seen)) is not None:
+            near = [other]
+            here = f"{other.path.relative_to(root)} goes with {one.path.name}"
+            say(f"{here}: the folder has no other signal, though its name does not say so.")
         found.append(_table(root, one, person, near))
         if name != one.path.stem:
             found[-1]["name"] = name
@@ -95,6 +100,13 @@ def group(
                 why = f"no column is called as a signal is ({other.columns.in_words() or 'none'})"
             say(f"{other.path.relative_to(root)} is left out: {why}.")
     return found
+
+
+def _only_other(one: _Seen, seen: Sequence[_Seen]) -> _Seen | None:
+    """The file beside a PPG in a folder of these two."""
+    beside = [o for o in seen if o.path.parent == one.path.parent and o is not one]
+    signals = [o for o in beside if o.columns.ppg or o.columns.acc or o.columns.reference]
+    return signals[0] if len(signals) == 1 and not signals[0].columns.ppg else None
 
 
 def _table(root: Path, one: _Seen, person: str, near: Sequence[_Seen]) -> dict[str, object]:
@@ -138,7 +150,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _key(root: Path, path: Path) -> tuple[str, ...]:
     """Folder and words of a name, without those that say what is in the file."""
-    words = re.findall(r"[^\W_]+", path.stem if path.is_file() else path.name)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.stem if path.is_file() else path.name)
+    words = re.findall(r"[^\W_]+", name)
     kept = [word for word in words if word.lower() not in _ROLE]
     return (*path.parent.relative_to(root).parts, *(kept or ()))
 

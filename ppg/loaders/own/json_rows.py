@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ppg.loaders.own.columns import guess, is_rate
+from ppg.loaders.own.columns import Columns, guess, is_rate
 from ppg.loaders.own.shapes import one_moment_a_row
 from ppg.loaders.own.table import Table, table_of
 from ppgnas.errors import DataError
@@ -29,22 +30,51 @@ def read(path: Path) -> Table:
         DataError: it is no JSON, or holds no rows.
     """
     try:
-        rows = _rows(path.read_text(encoding="utf-8-sig"))
-        flat = [dict(_flat("", row, 0)) for row in rows]
+        parts = {
+            name: [dict(_flat("", row, 0)) for row in rows]
+            for name, rows in _lists(path.read_text(encoding="utf-8-sig")).items()
+        }
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}: unreadable as JSON ({str(error)[:200]}); allowed: an object a line, a list "
             "of objects, or an object of lists. Is the file truncated?"
         ) from error
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    if not names:
+    tables = {name: _table(path, rows) for name, rows in parts.items()}
+    if not any(table.cells for table in tables.values()):
         raise DataError(f"{path}: holds no rows; allowed: objects with numbers in them.")
-    cells = {name: [row.get(name, "") for row in flat] for name in names}
+    return _together(path, tables) if len(tables) > 1 else tables[""]
+
+
+def _table(path: Path, rows: Sequence[Mapping[str, str]]) -> Table:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = {name: [row.get(name, "") for row in rows] for name in names}
     return one_moment_a_row(table_of(path, cells))
 
 
-def _rows(text: str) -> Sequence[Mapping[str, Any]]:
-    """The objects, one a row."""
+def _together(path: Path, tables: Mapping[str, Table]) -> Table:
+    """Lists that each have a clock: their columns are called by their names, too."""
+    cells: dict[str, Any] = {}
+    found = Columns()
+    notes = [note for table in tables.values() for note in table.notes]
+    for part, table in tables.items():
+        cells |= {f"{part} {name}": column for name, column in table.cells.items()}
+        alone, here = guess(table.names), guess([f"{part} {name}" for name in table.names])
+        time = f"{part} {alone.time}"
+        if here.ppg and not found.ppg:
+            found = replace(found, ppg=here.ppg, time=time, subject=here.subject)
+        if here.acc and not found.acc:
+            found = replace(found, acc=here.acc, acc_time=time)
+        for kind in ("rr", "ecg", "hr"):
+            name = getattr(here, kind) or f"{part} {getattr(alone, kind)}"
+            if name in cells and not here.ppg and found.reference is None:
+                found = replace(found, **{kind: name, "hr_time": time})
+    if found.ppg:
+        notes.append(f"{path.name}: read as {found.in_words()}, by their names.")
+    return table_of(path, cells, columns=found if found.ppg else None, notes=tuple(notes))
+
+
+def _lists(text: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Objects, one a row; of several lists in one object those of each, by its name."""
     try:
         whole = json.loads(text)
     except json.JSONDecodeError:
@@ -58,14 +88,19 @@ def _rows(text: str) -> Sequence[Mapping[str, Any]]:
             names = [str(name) for name in whole.get("columns", ())]
             if odd := {len(row) for row in data} - {len(names)}:
                 raise ValueError(f"{len(names)} `columns` and rows of {min(odd)} in `data`")
-            return [dict(zip(names, row, strict=True)) for row in data]
+            return {"": [dict(zip(names, row, strict=True)) for row in data]}
+        of_objects = {n: each for n, each in whole.items() if _of_objects(each)}
+        if len(of_objects) > 1 and all(guess([*each[0]]).time for each in of_objects.values()):
+            return of_objects
         beside = [each for each in lists if len(each) == len(longest)]  # values for each object
         if longest and all(isinstance(each[0], dict) for each in beside):
-            return _with_rates(whole, longest)
+            return {"": _with_rates(whole, longest)}
         whole = [whole]
-    if not isinstance(whole, list):
-        return []
-    return [row for row in whole if isinstance(row, dict)]
+    return {"": [row for row in whole if isinstance(row, dict)] if isinstance(whole, list) else []}
+
+
+def _of_objects(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(o, dict) for o in value)
 
 
 def _with_rates(

@@ -135,6 +135,11 @@ def _recording(
     table: Table, columns: Columns, recipe: Recipe, open_table: Opener, say: Say
 ) -> Recording:
     path = table.path
+    if mixed := table.in_turns():
+        raise DataError(
+            f"{path}: {mixed} in turns: rows of several sensors or people; allowed: those of one. "
+            "If it says who, name it with `subject_column`; else keep the rows of one."
+        )
     slow = SLOWEST_ROWS_HZ
     timing = Timing(columns.time, columns.time_unit, recipe.rate_hz, slow, "`rate_hz`")
     series = _counted_on(table, columns.ppg, read_series(table, columns.ppg, timing, say), say)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ppg.loaders.ecg import heart_rate, r_peaks
 from ppg.loaders.layout import plausible, windows_of_signal
-from ppg.loaders.own.clocks import HOUR_S, Clock, hours_apart, on_one_clock
+from ppg.loaders.own.clocks import HOUR_S, Clock, hours_apart, on_one_clock, read_clock
 from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.labels import (
     HR_GAP_S,
@@ -33,6 +33,7 @@ from ppg.loaders.own.table import Base, Rows, Table
 from ppg.plausible import heart_rate_guess
 from ppg.row_times import UnclearTimesError, row_times
 from ppgnas.errors import DataError
+from ppgnas.task import WINDOW_S
 
 RR_S = (0.25, 3.0)  # the median of intervals
 LONGEST_RR_S, SHORTEST_RR_MS = 10.0, 100.0  # beyond them an interval is in the other unit
@@ -121,6 +122,13 @@ def labels_of(
     moved_s = begin_s if own_file and time is None and name not in table.rows else 0.0
     series = replace(series, time_s=(clock.time_s + moved_s - origin_s) * _slope(recipe))
     if kind == "hr":
+        if time and (long_s := _lasting_s(table, time, columns.time_unit)):
+            window = abs(long_s / WINDOW_S - 1) < EVEN
+            of = "begin there" if window else "are taken for its middle"
+            say(f"{table.path.name}: values of {name} are means of {long_s:g} s, and {of}.")
+            columns = replace(columns, hr_is="window" if window else columns.hr_is)
+            moved_s = 0.0 if columns.hr_is == "window" else long_s / 2
+            series = replace(series, time_s=series.time_s + moved_s)
         if (table.units.get(name) or name.split("_")[-1]).lower() == "hz":
             say(f"{table.path.name}: {name} is in Hz: taken 60 times.")
             series = replace(series, values=60 * series.values)
@@ -198,6 +206,20 @@ def _times_of_beats(
             cells_of = {**table.cells, name: np.diff(at_s)}
             return replace(table, cells=cells_of, rows=rows, base=of, notes=(said,))
     return None
+
+
+def _lasting_s(table: Table, time: str, unit: str | None) -> float:
+    """How long rows last that begin at `time`, by their ends beside it; 0 without ends."""
+    for begin, end in (("start", "end"), ("start", "stop"), ("begin", "end"), ("from", "to")):
+        other = time.lower().replace(begin, end)
+        name = next((n for n in table.names if n.lower() == other != time.lower()), None)
+        if name is not None:
+            begins, ends = (
+                read_clock(table, one, unit=unit, slowest_hz=SLOWEST_REFERENCE_HZ).time_s
+                for one in (time, name)
+            )
+            return max(0.0, float(np.nanmedian(ends - begins)))
+    return 0.0
 
 
 def _silent(table: Table, name: str) -> bool:

@@ -7,16 +7,16 @@ import re
 MOST = 0.8  # of the lines look so
 LONGEST = 2000  # characters of a line; looking for names takes the square of the time
 _CLOCK = re.compile(
-    r"\[?((?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d{2}:\d{2}[.,]\d{1,6})"
-    r"(?: ?-> ?|\] ?(?:[A-Z]{4,8}:? )?| [A-Z]{4,8}:? )"
+    r"\[?((?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d{2}:\d{2}[.,]\d{1,6})(?:,\d{3})?"
+    r"(?: ?-> ?|\] ?(?:[A-Z]{4,8}:? |<\w{3}> [\w.]+: )?| [A-Z]{4,8}:? )"
 )
-_PAIR = re.compile(r"([^\W\d][\w ]*?)\s*[:=]\s*([+-]?\d[\d.eE+-]*|[Nn]a[Nn])(?=[\s,;|]|$)")
+_PAIR = re.compile(r"([^\W\d][\w ]*?)\s*[:=[]\s*([+-]?\d[\d.eE+-]*|[Nn]a[Nn])(?:\]|(?=[\s,;|]|$))")
 Lines = list[tuple[int, str]]
 
 
 def without_clock(lines: Lines) -> tuple[Lines, dict[int, str]]:
     """Lines without the time that a monitor (`14:05:09.250 -> `) or a logger (`[2024-05-31
-    14:05:09.250] INFO `) writes, and that of each."""
+    14:05:09.250] INFO `, `[00:00:09.250,000] <inf> main: `) writes, and that of each."""
     found = {number: _CLOCK.match(text) for number, text in lines}
     times = {number: match[1] for number, match in found.items() if match}
     if len(times) < MOST * len(lines):

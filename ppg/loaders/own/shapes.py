@@ -28,6 +28,7 @@ from ppgnas.errors import DataError
 FEWEST_OF_A_PACKET = 16  # numbered columns; fewer may be channels,
 FEWEST, FEWEST_ROWS = 4, 100  # unless these show that they are not
 MOST_KINDS = 40
+MORE = 1.1  # times as many rows are told apart by a column of axes
 MOST_LINES = 8  # without names, of a file that has a signal in each
 LOOKED = 200  # cells that tell a list
 SLOWEST_RATE_HZ = 0.01
@@ -39,7 +40,8 @@ FEWEST_WINDOWS = 3
 RESOLVED = 50.0  # times its rounding a window changes
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RATE_ABOVE = re.compile(
-    r"\b(?:fs|(?:sampling|sample)[ _-]?(?:rate|frequency|freq))\W{1,4}(\d+(?:\.\d+)?)",
+    r"\b(?:fs|(?:sampling|sample)[ _-]?(?:rate|frequency|freq))(?:\W{1,2}(?:hz|sps)\b)?\W{1,4}"
+    r"(\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _RATE = re.compile(rf"({_NUMBER})\s*(k?hz)?", re.IGNORECASE)
@@ -106,7 +108,8 @@ def with_rate_above(table: Table, lines: Sequence[str]) -> Table:
     """With the rate that the lines above the rows say, where no column is a time."""
     above = lines[: int(table.line[0]) - 1]
     said = {float(found[1]) for line in above for found in _RATE_ABOVE.finditer(line)}
-    if len(said) != 1 or guess(table.names).time is not None:
+    time = guess(table.names).time
+    if len(said) != 1 or not (time is None or (time in table.cells and table.constant(time))):
         return table
     (hz,) = said
     if not SLOWEST_HZ <= hz <= FASTEST_HZ:
@@ -285,11 +288,15 @@ def _by_time(table: Table) -> Table:
     if kind is None:
         return table
     values = [n for n in cells if n not in (kind, found.time, found.subject, found.activity)]
+    words = [n for n in values if not any(map(str.isdigit, "".join(cells[n])))]
+    values = [n for n in values if n not in words]
+    parts = [kind, *(n for n in words if _axes(cells, found.time, kind, n))]
+    sensors = [" ".join(filter(None, row)) for row in zip(*map(cells.get, parts), strict=True)]
     held: dict[str, list[str]] = {}  # sensor -> columns that it has values in
-    for row, sensor in enumerate(cells[kind]):
+    for row, sensor in enumerate(sensors):
         mine = held.setdefault(sensor, [])
         mine += [n for n in values if n not in mine and cells[n][row].strip()]
-    rest = [n for n in cells if n not in (kind, *values)]
+    rest = [n for n in cells if n not in (kind, *words, *values)]
     called: dict[tuple[str, str], str] = {}
     for sensor, mine in held.items():
         axes = len(mine) == 3 and "acc" in sensor.lower() and not guess(mine).acc
@@ -297,7 +304,7 @@ def _by_time(table: Table) -> Table:
             called[sensor, name] = sensor if len(mine) == 1 else f"{sensor} {axis}"
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     line: list[int] = []
-    for row, sensor in enumerate(cells[kind]):
+    for row, sensor in enumerate(sensors):
         mine_here = {called[sensor, n]: cells[n][row] for n in held[sensor]}
         key = tuple(cells[n][row] for n in rest)
         while key in rows and mine_here.keys() & rows[key].keys():
@@ -315,6 +322,14 @@ def _by_time(table: Table) -> Table:
         units={name: unit for name, unit in table.units.items() if name in rest},
         notes=(*table.notes, f"{table.path.name}: {kind} names the sensor of each row."),
     )
+
+
+def _axes(cells: Cells, *names: str) -> bool:
+    """Whether the words of the last column part rows that the others have in common."""
+    apart, together = (
+        len({*zip(*(cells[n] for n in some), strict=True)}) for some in (names, names[:-1])
+    )
+    return apart > MORE * together
 
 
 def _in_time(times: list[str]) -> list[int]:

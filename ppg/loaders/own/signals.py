@@ -14,7 +14,7 @@ from ppg.loaders.own.clocks import FASTEST_HZ, counted_on, read_clock
 from ppg.loaders.own.columns import guess
 from ppg.loaders.own.table import Base, Table
 from ppg.loaders.own.units import time_unit, time_unit_of_name
-from ppg.packets import HASHED, in_packets, places, row_times_among, rows_counted, sent_again
+from ppg.packets import HASHED, held, in_packets, places, row_times_among, rows_counted, sent_again
 from ppg.plausible import SLOWEST_HZ
 from ppg.row_times import GAP_S, UnclearTimesError, holes
 from ppgnas.errors import DataError
@@ -299,6 +299,9 @@ def true_times(
                 f"{SLOWEST_HZ:g} to {FASTEST_HZ:g}. Give `rate_hz`, or copy the file again."
             )
         return Signal(series, hz, holes(series.time_s))
+    if given_hz is None and (again := held(series.time_s, series.values)) is not None:
+        say(f"{path.name}: {what} is held in {again.sum()} of {len(again)} rows: left out.")
+        series = series.of(~again)
     series = _without_doubled(path, what, series, say)
     try:
         found = row_times_among(series.time_s, series.among)

@@ -26,6 +26,9 @@ from ppgnas.tables import counted
 Base = Literal["zero", "utc", "local", "day"]
 # Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:\.\d*)?")
+SOURCES = {"device", "mac", "address", "serial", "node", "led", "color", "colour", "wavelength",
+           "site", "side", "wrist", "hand", "sensor", "source", "channel"}  # fmt: skip
+MOST_SOURCES, OFTEN = 20, 0.02  # and of the rows, at least, come from another one
 WORDS = 0.2  # of the cells: fewer words among numbers stand for none
 _EMPTY = re.compile(  # Excel's #N/A, Windows' 1.#QNAN
     r"(?:-?nan|na|n/a|#.*|-?\d\.#.*|null|none|nil|missing|--?|\?|)", re.IGNORECASE
@@ -238,6 +241,18 @@ class Table:
                     "it says who, name it with `subject_column`. Else"
                 )
         return "If the clock was set or another recording follows"
+
+    def in_turns(self) -> str:
+        """Which column says whose row it is and changes all along, and two of its values."""
+        for name, cells in self.cells.items():
+            named = SOURCES & set(re.findall(r"[a-z]+", name.lower()))
+            if not named or not isinstance(cells, list) or len({*cells} - {""}) > MOST_SOURCES:
+                continue
+            known = [cell for cell in cells if cell]
+            if sum(a != b for a, b in pairwise(known)) > OFTEN * len(cells):
+                one, other = [*dict.fromkeys(known)][:2]
+                return f"{name} is {one[:40]!r} and {other[:40]!r}"
+        return ""
 
     def _numbers(self, name: str, words_are_empty: bool) -> NDArray[np.float64]:
         cells = self.cells[name]

@@ -276,11 +276,13 @@ def _form(lines: list[str]) -> _Form:
     split = [_split(line, separator) for line in looked]
     widths = Counter(len(cells) for cells in split)
     width = max(widths, key=lambda size: (widths[size], size)) if widths else 1
-    first = next((i for i in range(len(split)) if _begins(split[i : i + 10], width)), None)
-    if first is None:  # names alone, or cells that are no numbers: told where they are read
-        first = 1
-    while first > 1 and _values(split[first - 1]):  # a row of another width: told as such
-        first -= 1
+    named = [bool(cells[0]) and not _is_value(cells[0]) for cells in split]
+    if sum(named) > MOST_WORDS * len(named):  # of the rows, too
+        named = [False] * len(named)
+    begins = (i for i, word in enumerate(named) if not word and _begins(split[i : i + 10], width))
+    first = next(begins, 1)  # names alone, or cells that are no numbers: told where they are read
+    while first > 1 and _values(split[first - 1]) and not named[first - 1]:
+        first -= 1  # a row of another width: told as such
     names, units = _names(split[:first], width)
     rows = [cell for cells in split[first:] for cell in cells]
     commas = any(_COMMA.fullmatch(cell) for cell in rows)
@@ -329,8 +331,11 @@ def _begins(rows: list[list[str]], width: int) -> bool:
 def _values(cells: list[str]) -> bool:
     """Whether a third of the cells are numbers or times."""
     known = [cell for cell in cells if cell]
-    values = sum(bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell)) for cell in known)
-    return values >= max(1, len(known) / 3) and not known[0].endswith("=")
+    return sum(map(_is_value, known)) >= max(1, len(known) / 3) and not known[0].endswith("=")
+
+
+def _is_value(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell) or _TIME.fullmatch(cell))
 
 
 def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -340,7 +345,8 @@ def _names(above: list[list[str]], width: int) -> tuple[tuple[str, ...], tuple[s
     keyed = {cells[0]: cells[1:] for cells in above if cells and cells[0].endswith("=")}
     if channels := [name for name in keyed.get("ChannelTitle=", []) if name]:  # LabChart
         time = ["time"] * (width - len(channels))
-        return tuple(time[:1] + channels), tuple([""] * len(time) + keyed.get("UnitName=", []))
+        units = [""] * len(time) + keyed.get("UnitName=", [])
+        return tuple(time[:1] + channels), tuple(_wide(units, 1 + len(channels)))
     for cells in reversed(above[-MOST_HEADER:]):
         if abs(len(cells) - width) > 1:
             break

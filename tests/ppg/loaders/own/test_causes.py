@@ -66,6 +66,18 @@ def test_times_of_the_next_one_who_begins_anew(tmp_path: Path, who: str) -> None
     assert [one.subject for one in found] == ["A1", "B2"]
 
 
+@pytest.mark.parametrize("column", ["device_id", "LED", "wrist"])
+@pytest.mark.parametrize("run", [1, 10])
+def test_rows_of_two_in_turns_are_not_one(tmp_path: Path, column: str, run: int) -> None:
+    lines = write(tmp_path / "a.csv", made_table(seconds=30)).read_text().splitlines()
+    whose = [f"{line},{'ab'[row // run % 2]}" for row, line in enumerate(lines[1:])]
+    path = tmp_path / "two.csv"
+    path.write_text("\n".join([f"{lines[0]},{column}", *whose]))
+    assert f"{column} is 'a' and 'b' in turns" in refusal(path)
+    path.write_text("\n".join([f"{lines[0]},{column}", *sorted(whose, key=lambda r: r[-1])]))
+    assert "in turns" not in refusal(path)
+
+
 def test_utf_32(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", made_table())
     whole = read_own(path)

@@ -11,6 +11,7 @@ from tests.nas.cli.leaving import leave
 from tests.ppg.loaders.own.raw import (
     ACC,
     AXES,
+    HR,
     NOON,
     TIME_S,
     Form,
@@ -109,7 +110,26 @@ def test_zeros_of_clocks(
         Form({"a.csv": f"# made by me, at noon\n%{HEADER}#\n" + rows(seconds)}),
         Form({"a.csv": f"// {HEADER}//s,a.u.,g,g,g,bpm\n" + rows(seconds)}),
         Form({"a.txt": f"#{HEADER.replace(',', chr(9))}" + rows(seconds, separator="\t")}),
+        Form(
+            {
+                "a.log": "".join(
+                    f"[00:0{t // 60:.0f}:{t % 60:06.3f},000] <inf> ppg: green[{ppg(i)}] "
+                    f"hr={HR[i]:.0f}\n"
+                    for i, t in enumerate(TIME_S.tolist())
+                )
+            },
+            started="00:00:00.000",
+            acceleration=False,
+        ),
         Form({"a.csv": with_header("")}),
+        Form({"a.csv": "Band,v3,,,,\nDate,2024-05-31 12:00,,,,\nNo,17,,,,\n" + with_header("")}),
+        Form(
+            {
+                "a.csv": f"Date,ppg,{AXES},hr\n"
+                + rows(lambda at: f"{NOON + timedelta(seconds=at):%m/%d/%Y %I:%M:%S.%f %p}")
+            },
+            started=NOON_LOCAL,
+        ),
         Form({"a.csv": with_header("s,a.u.,g,g,g,bpm\n")}),
         Form({"a.csv": with_header("[s],,[g],[g],[g],[bpm]\n")}),
     ],

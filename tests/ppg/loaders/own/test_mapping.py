@@ -8,7 +8,7 @@ import pytest
 
 from nas.models.predict import find_recording
 from ppg.loaders.forms import guess_mapping, read_own
-from ppg.loaders.own.clocks import moment
+from ppg.loaders.own.clocks import one_moment
 from ppg.loaders.own.mapping import read_mapping
 from ppg.npz.folder import read_folder
 from ppgnas.errors import DataError
@@ -78,6 +78,18 @@ def test_a_column_of_people_needs_no_names(tmp_path: Path) -> None:
     assert {r.dataset for r in recordings} == {tmp_path.name}
 
 
+def test_two_files_alone_in_a_folder_go_together(tmp_path: Path) -> None:
+    for who in ("anna", "ben"):
+        (tmp_path / who).mkdir()
+        (tmp_path / who / "wristband_7.csv").write_text(ALONE)
+        (tmp_path / who / "h10_session.csv").write_text("rr\n800\n810\n790")
+    (tmp_path / "ben" / "h10_second.csv").write_text("rr\n800\n810\n790")
+    said: list[str] = []
+    text, _ = guess_mapping(tmp_path, say=said.append)
+    assert text.count("hr_file =") == 1 and 'hr_file = "anna/h10_session.csv"' in text
+    assert len(said) == 3 and "though its name does not say so" in said[0]
+
+
 def test_files_of_one_name_and_links_that_lead_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,10 +113,15 @@ def test_files_of_one_name_and_links_that_lead_back(
     assert "2 recordings, each without a reference" in capsys.readouterr().out
 
 
-def test_years_of_two_digits_are_refused() -> None:
-    assert moment("31.05.24 14:05:09", "day first") is None
-    assert moment("24-05-31T14:05:09", "year first") is None
-    assert moment("31.05.2024", "day first") == moment("2024-05-31", "year first")
+@pytest.mark.parametrize("read", ["31.05.24", "09.05.24", "24/05/31", "31/05/24", "05/31/24"])
+def test_years_of_two_digits_where_the_others_can_be_none(read: str) -> None:
+    day = "2024-05-09" if read.startswith("09") else "2024-05-31"
+    assert one_moment(f"{read} 14:05:09") == one_moment(f"{day}T14:05:09") != (0.0, "zero")
+
+
+@pytest.mark.parametrize("read", ["05/06/24", "24-05-25", "24.31.05"])
+def test_years_of_two_digits_that_may_be_days_are_refused(read: str) -> None:
+    assert one_moment(read) == (0.0, "zero")
 
 
 @pytest.mark.parametrize(

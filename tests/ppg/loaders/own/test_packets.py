@@ -16,7 +16,7 @@ from ppg.loaders.own.columns import Columns
 from ppg.loaders.own.read import read_recordings
 from ppg.loaders.own.recipe import Recipe
 from ppg.loaders.own.shapes import _are_lists, _listed
-from ppg.packets import follow, row_times_among
+from ppg.packets import follow, held, row_times_among
 from ppg.plausible import filled_with
 from ppg.recording import Recording
 from ppgnas.errors import DataError
@@ -162,6 +162,39 @@ def test_signals_of_two_rates_with_a_number_for_none(tmp_path: Path, number: int
     _check(replace(found, ppg=found.ppg[:, :1]))
     coarse = np.round(0.7 * np.random.default_rng(0).standard_normal((500, 3))) / 8  # no gravity
     assert filled_with(coarse + min(number, 0)) is None
+
+
+@pytest.mark.parametrize("hz", [50, 32, 20])
+def test_values_held_until_the_next_ones_are_no_samples(tmp_path: Path, hz: int) -> None:
+    """As a table of two rates is filled; coarse values repeat, too, and stay."""
+    at = np.arange(6000) / 100
+    came_s = np.floor(at * hz + 1e-9) / hz
+    axes = np.stack([0.2 * np.sin(at), 0.2 * np.cos(at), 0 * at + 1], axis=1)
+    rows = (
+        f"{t:.2f},{1e5 + 900 * np.sin(7.5 * s) + 40 * np.sin(61 * s):.0f},{x:.4f},{y:.4f},{z:.4f}"
+        for t, s, (x, y, z) in zip(at, came_s, axes, strict=True)
+    )
+    (tmp_path / "a.csv").write_text("\n".join(["t,ppg,ax,ay,az", *rows]))
+    said: list[str] = []
+    found = _read(tmp_path / "a.csv", said)
+    assert (found.ppg_hz, found.acc_hz) == (hz, 100)
+    assert any("the PPG is held in" in one for one in said)
+    coarse = np.round(2 * np.sin(7.5 * at) + 0.3 * np.random.default_rng(0).standard_normal(6000))
+    assert held(at, coarse[:, None]) is None
+
+
+def test_a_row_an_axis(tmp_path: Path) -> None:
+    """Beside a column of other words."""
+    rows = ["t,sensor,unit,axis,value"]
+    for at, value in zip(TIME_S, PPG, strict=True):
+        axes = zip("xyz", (0.2, 0.1, 0.97), strict=True)
+        rows += [f"{at:.2f},acc,g,{axis},{one + at / 1e4:.4f}" for axis, one in axes]
+        rows.append(f"{at:.2f},ppg,counts,green,{value}")
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    found = _read(tmp_path / "a.csv")
+    assert found.acc is not None
+    np.testing.assert_allclose(found.acc[0], [0.2, 0.1, 0.97], atol=1e-4)
+    _check(found)
 
 
 def test_coarse_numbers_come_again_by_themselves(tmp_path: Path) -> None:

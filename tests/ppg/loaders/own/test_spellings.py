@@ -24,6 +24,7 @@ from tests.ppg.loaders.own.raw import (
     HZ,
     NOON,
     PPG,
+    SECONDS,
     TIME_S,
     Form,
     check,
@@ -184,6 +185,10 @@ def test_windows_that_share_samples_are_one_signal(
     [
         {"columns": ["t", "ppg", "hr"], "data": ROWS},
         {
+            "ppg": [{"t": t, "value": p} for t, p, _ in ROWS],
+            "heart_rate": [{"t": s, "value": HR[s * HZ]} for s in range(SECONDS)],
+        },
+        {
             "t": [*TIME_S],
             "ppg": [None if i % 99 == 9 else v for i, v in enumerate(PPG)],
             "hr": [*HR],
@@ -240,6 +245,7 @@ def test_times_that_are_words_here_and_there(
     [
         '# OpenSignals\n# {"mac": {"sampling rate": 50, "channels": [1]}}\n# EndOfHeader\n',
         "Start: 2024-05-31 12:00:00\nfs: 50\n",
+        "Sample Rate (sps): 50\n",
     ],
 )
 def test_a_rate_above_the_rows(
