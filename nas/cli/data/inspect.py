@@ -44,8 +44,10 @@ def inspect(
     from nas.run.people import read_source
     from ppg.inspection.inspection import inspect as look
     from ppg.loaders.registry import unread_beside
-    from ppg.recording import with_channels
+    from ppg.recording import channels_of, with_channels
 
+    if channels is not None:
+        channels_of(channels)  # before recordings are read or made
     notes: list[str] = []
     recordings = read_source(folder, seed=0, options=given, say=notes.append)
     print_notes(notes)

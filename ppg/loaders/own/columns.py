@@ -34,8 +34,8 @@ _HR = (
     "herzfrequenz", "puls", "frequence cardiaque", "frecuencia cardiaca", "frequenza cardiaca",
     "frequencia cardiaca", "hartslag", "tetno", "pulse rate", "hr hz", "heart rate hz", "hr rate",
 )  # fmt: skip
-_STRAP = {"ecg", "ekg", "polar", "chest", "strap", "ref", "reference", "gt", "truth", "true",
-          "label"}  # fmt: skip
+_STRAP = {"ecg", "ekg", "polar", "h9", "h10", "chest", "strap", "ref", "reference", "gt",
+          "truth", "true", "label"}  # fmt: skip
 _RATE = {"hr", "heartrate", "bpm", "puls", "heart"}
 _RR = ("rr", "rri", "rr interval", "rr intervals", "ibi", "nn", "interbeat interval", "rr ms",
        "r peaks", "rpeaks", "r peak", "r peak times", "r peak time", "ecg r peaks")  # fmt: skip

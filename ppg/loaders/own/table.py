@@ -27,7 +27,8 @@ Base = Literal["zero", "utc", "local", "day"]
 # Of a number from 1 on: 0,125 and 71,5 may be decimal commas.
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([, '\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:\.\d*)?")
 SOURCES = {"device", "mac", "address", "serial", "node", "led", "color", "colour", "wavelength",
-           "site", "side", "wrist", "hand", "sensor", "source", "channel"}  # fmt: skip
+           "site", "side", "wrist", "hand", "sensor", "source", "channel",
+           "ch", "slot"}  # fmt: skip
 MOST_SOURCES, OFTEN = 20, 0.02  # and of the rows, at least, come from another one
 WORDS = 0.2  # of the cells: fewer words among numbers stand for none
 _EMPTY = re.compile(  # Excel's #N/A, Windows' 1.#QNAN

@@ -38,7 +38,7 @@ def _said(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
         "rescore run --board nrf5340,NRF5340",
         "export published:tiny --format c,c",
         "export published:tiny --format tflite,",
-        "data inspect synthetic --channels 1,,2",
+        "data inspect nowhere --channels 1,,2",
         "data convert a.csv out --ppg-column green,green",
         "data convert a.csv out --columns t,,green",
         "predict published:tiny a.csv --acc-columns ax,ay,",

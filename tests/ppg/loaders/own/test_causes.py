@@ -66,7 +66,7 @@ def test_times_of_the_next_one_who_begins_anew(tmp_path: Path, who: str) -> None
     assert [one.subject for one in found] == ["A1", "B2"]
 
 
-@pytest.mark.parametrize("column", ["device_id", "LED", "wrist"])
+@pytest.mark.parametrize("column", ["device_id", "LED", "slot"])
 @pytest.mark.parametrize("run", [1, 10])
 def test_rows_of_two_in_turns_are_not_one(tmp_path: Path, column: str, run: int) -> None:
     lines = write(tmp_path / "a.csv", made_table(seconds=30)).read_text().splitlines()

@@ -325,6 +325,7 @@ def test_a_time_by_another_name() -> None:
         (("t", "green", "hr", "ecg_hr"), "ecg_hr"),
         (("t", "green", "HeartRate_Watch", "HeartRate_Polar"), "HeartRate_Polar"),
         (("t", "green", "HR_ref", "bpm"), "HR_ref"),
+        (("t", "green", "HR", "HR_H10"), "HR_H10"),
         (("t", "green", "hr", "hr_ref_time", "ecg_quality"), "hr"),
         (("t", "green", "hr_true", "hr_label_time"), "hr_true"),
         (("t", "green", "polar_hr_confidence", "heart rate"), "heart rate"),
