@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("torch", "numpy", "scipy", "optuna", "onnx", "onnxruntime", "ai-edge-litert")
+PROCESSES = Path("/proc")
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of all cores in each period, or `max`
 
 
@@ -26,12 +29,32 @@ def versions() -> dict[str, str]:
 
 
 def core_seconds() -> float:
-    """What this process and those of its children that have ended took of the cores so far.
+    """What this process and those that it started took of the cores so far.
 
-    Unlike a clock it does not see what else runs on them.
+    Unlike a clock it does not see what else runs on them. Those that still run are seen on Linux
+    alone, where workers are no children of this process (`distill.training.jobs.new_processes`).
     """
     took = os.times()
-    return took.user + took.system + took.children_user + took.children_system
+    ended_s = took.user + took.system + took.children_user + took.children_system
+    return ended_s + (sum(_running_s()) if PROCESSES.is_dir() else 0.0)
+
+
+def _running_s() -> Iterator[float]:
+    """Core-seconds of each process under this one, with those of its ended children: proc(5)."""
+    under, took = defaultdict[int, list[int]](list), dict[int, float]()
+    for file in PROCESSES.glob("[0-9]*/stat"):
+        try:
+            values = file.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended by now
+            continue
+        pid = int(file.parent.name)
+        under[int(values[1])].append(pid)
+        took[pid] = sum(map(int, values[11:15])) / os.sysconf("SC_CLK_TCK")
+    found = under[os.getpid()]
+    while found:
+        pid = found.pop()
+        yield took[pid]
+        found += under[pid]
 
 
 def available_cores(quota: Path = QUOTA) -> int:
