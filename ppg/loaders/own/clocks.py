@@ -276,8 +276,8 @@ def _order(cells: list[str]) -> str:
     if not dates:
         return "year first"
     numbers = np.array([[int(part) for part in date.groups()] for date in dates])
-    months = (numbers <= 12).all(axis=0)
-    years = ((numbers >= SHORT_YEARS) & (numbers <= datetime.now().year % 100)).all(axis=0)
+    low, high = numbers.min(axis=0), numbers.max(axis=0)
+    months, years = high <= 12, (low >= SHORT_YEARS) & (high <= datetime.now().year % 100)
     slash, short = "/" in dates[0][0], len(dates[0][3]) < 3
     if slash and months[0] and (not months[1] or dates[0].string[-1] in "mM"[short * 2 :]):
         return "month/day"

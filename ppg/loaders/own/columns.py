@@ -18,7 +18,7 @@ _TIME = (
     "elapsed seconds", "seconds", "clock", "milliseconds", "timestamp local", "local time",
     "millis", "micros", "ms", "us", "ticks", "second", "zeitstempel", "datum uhrzeit",
     "uhrzeit", "zeit", "horodatage", "temps", "fecha hora", "tiempo", "tempo", "tijd", "czas",
-    "start time", "start", "start date", "begin", "from", "date", "datum", "fecha",
+    "start time", "start", "start date", "begin", "window start", "from", "date", "datum", "fecha",
 )  # fmt: skip
 _STAMP = {"timestamp", "timestampsync", "millis", "micros", "nanos"}
 # Of one word of a clock, and of others beside it.

@@ -59,6 +59,7 @@ def _together(path: Path, tables: Mapping[str, Table]) -> Table:
     for part, table in tables.items():
         cells |= {f"{part} {name}": column for name, column in table.cells.items()}
         alone, here = guess(table.names), guess([f"{part} {name}" for name in table.names])
+        references: dict[str, Any]
         time = f"{part} {alone.time}"
         if here.ppg and not found.ppg:
             found = replace(found, ppg=here.ppg, time=time, subject=here.subject)
@@ -66,8 +67,9 @@ def _together(path: Path, tables: Mapping[str, Table]) -> Table:
             found = replace(found, acc=here.acc, acc_time=time)
         for kind in ("rr", "ecg", "hr"):
             name = getattr(here, kind) or f"{part} {getattr(alone, kind)}"
-            if name in cells and not here.ppg and found.reference is None:
-                found = replace(found, **{kind: name, "hr_time": time})
+            if name in cells and name not in found.ppg and found.reference is None:
+                references = {kind: name, "hr_time": time}
+                found = replace(found, **references)
     if found.ppg:
         notes.append(f"{path.name}: read as {found.in_words()}, by their names.")
     return table_of(path, cells, columns=found if found.ppg else None, notes=tuple(notes))

@@ -257,7 +257,7 @@ def _by_size(table: Table, columns: Columns) -> Columns:
         values = values[np.isfinite(values)]
         if name == columns.time or not len(values):
             continue
-        median = float(np.median(values))
+        median = float(np.median(values)) if (np.diff(values) <= 0).any() else np.nan  # no clock
         if RR_S[0] <= median <= RR_S[1] or 1e3 * RR_S[0] <= median <= 1e3 * RR_S[1]:
             return replace(columns, rr=name)
         if 30 <= median <= 220:

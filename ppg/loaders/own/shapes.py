@@ -116,7 +116,9 @@ def with_rate_above(table: Table, lines: Sequence[str]) -> Table:
         return table
     times = Rows(np.arange(len(table.line)) / hz, hz)
     note = f"{table.path.name}: {hz:g} rows a second, as its first lines say."
-    return replace(table, rows=dict.fromkeys(table.names, times), notes=(*table.notes, note))
+    cells = {name: column for name, column in table.cells.items() if name != time}  # a day
+    rows = dict.fromkeys(cells, times)
+    return replace(table, cells=cells, rows=rows, notes=(*table.notes, note))
 
 
 def _rows(cells: list[str]) -> int:

@@ -246,8 +246,13 @@ class Table:
     def in_turns(self) -> str:
         """Which column says whose row it is and changes all along, and two of its values."""
         for name, cells in self.cells.items():
-            named = SOURCES & set(re.findall(r"[a-z]+", name.lower()))
-            if not named or not isinstance(cells, list) or len({*cells} - {""}) > MOST_SOURCES:
+            words = {*re.findall(r"[a-z]+", name.lower())} - {"id", "no", "name", "number"}
+            if (
+                not words
+                or words - SOURCES
+                or not isinstance(cells, list)
+                or len({*cells} - {""}) > MOST_SOURCES
+            ):
                 continue
             known = [cell for cell in cells if cell]
             if sum(a != b for a, b in pairwise(known)) > OFTEN * len(cells):

@@ -189,6 +189,10 @@ def test_windows_that_share_samples_are_one_signal(
             "heart_rate": [{"t": s, "value": HR[s * HZ]} for s in range(SECONDS)],
         },
         {
+            "samples": [{"t": t, "ppg": p, "hr": h} for t, p, h in ROWS],
+            "events": [{"t": 10, "name": "walk"}, {"t": 20, "name": "rest"}],
+        },
+        {
             "t": [*TIME_S],
             "ppg": [None if i % 99 == 9 else v for i, v in enumerate(PPG)],
             "hr": [*HR],
