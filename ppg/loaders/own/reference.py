@@ -249,6 +249,7 @@ def _with_reference(table: Table, columns: Columns) -> Columns:
 
 def _by_size(table: Table, columns: Columns) -> Columns:
     """Which column is a reference by its numbers: a rate of 30 to 220, intervals of a beat."""
+    beats: list[str] = []  # or the end of a row, beside a rate
     for name in sorted(table.names, key=table.constant):
         try:
             values = table.numbers((name,))[name]
@@ -263,7 +264,9 @@ def _by_size(table: Table, columns: Columns) -> Columns:
         if 30 <= median <= 220:
             return replace(columns, hr=name)
         if any(_times_of_beats(table, name, values[-1] * unit) for unit in (1.0, 1e-3)):
-            return replace(columns, rr=name)
+            beats.append(name)
+    if beats:
+        return replace(columns, rr=beats[0])
     raise DataError(
         f"{table.path}: none of its columns ({', '.join(table.names)[:200]}) is called as a heart "
         "rate, intervals or an ECG is; name it with `hr`, `rr` or `ecg`."
