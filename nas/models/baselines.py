@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,5 +76,14 @@ def baseline_rows(
 def _row(name: str, title: str, windows: WindowSet, bpm: NDArray[np.float64]) -> BaselineRow:
     clipped = clip(bpm, windows.recording, windows.start_s, stride_s=windows.task.stride_s)
     found = summary(windows, bpm, clipped)
-    errors = {each.name: getattr(found, each.name) for each in fields(BaselineRow)[2:]}
-    return BaselineRow(name, title, **errors)
+    return BaselineRow(
+        name,
+        title,
+        found.mae_bpm,
+        found.mae_bpm_low,
+        found.mae_bpm_high,
+        found.mae_bpm_smoothed,
+        found.median_person_mae_bpm,
+        found.worst_person_mae_bpm,
+        found.within_5_bpm,
+    )

@@ -26,7 +26,7 @@ from ppgnas.errors import DataError
 
 UNIX_S = (8e8, 4.2e9)  # 1995 to 2103: what else begins so late counts from another zero
 DAY_S = 86400.0
-SHORT_YEARS = 15  # 2015: of two digits an earlier year is none
+SHORT_YEARS = 15  # 2015: of two digits an earlier year is none, and none still to come
 HOUR_S = 3600.0
 SERIAL = {25569.0: "Excel", 719529.0: "MATLAB"}  # days from their zero to 1970
 TICKS = {62_135_596_800.0: ".NET", 11_644_473_600.0: "Windows"}  # seconds from their zero to 1970
