@@ -33,10 +33,10 @@ from search_spaces.arch import Arch
 from search_spaces.network import Network
 from search_spaces.plan import plan
 
-FINETUNE_RATE, OF_STEPS, FALL = 3e-2, 1800, 0.25
-"""Highest rate of a float training of so many steps; of more it falls with this power of them.
+FINETUNE_RATE, OF_STEPS, LEAST_RATE = 3e-2, 1800, 6e-3
+"""Highest rate of a float training of so many steps, and the lowest that one of more falls to.
 
-Of 6e-3 to 6e-2, these err least (docs/distillation.md)."""
+Of what was tried these err least, up to 10,000 steps (docs/distillation.md)."""
 QAT_RATE = 4e-4
 OBSERVED_BATCHES = 16
 CHECKPOINT_EVERY = 500
@@ -106,7 +106,7 @@ class FinalistJob:
 
 def finetune_rate(steps: int) -> float:
     """The highest learning rate of a float training of so many steps."""
-    return float(FINETUNE_RATE * min(1.0, OF_STEPS / steps) ** FALL)
+    return float(max(LEAST_RATE, FINETUNE_RATE * min(1.0, OF_STEPS / steps) ** 0.5))
 
 
 def fit_finalist(

@@ -118,4 +118,5 @@ def test_a_network_shows_what_it_pools() -> None:
 
 def test_long_trainings_begin_at_a_lower_rate() -> None:
     assert finetune_rate(8) == finetune_rate(1800) == pytest.approx(0.03)
-    assert finetune_rate(16 * 1800) == pytest.approx(0.015)
+    assert finetune_rate(4 * 1800) == pytest.approx(0.015)
+    assert finetune_rate(135_000) == 0.006
